@@ -1,0 +1,58 @@
+// Any failure of the world becomes one ApplicationFailure here, with a type from the documented
+// session errors, retryable or not. Nothing else in this room decides that.
+
+import { ApplicationFailure } from '@temporalio/common';
+import { MODEL_RETRY_AFTER_MS_MAX } from '../protocol/limits.ts';
+
+/** sdk 1.11.0: BetaManagedAgentsSessionErrorEvent.error, those a model request can cause. */
+export type ModelErrorType =
+  | 'model_overloaded_error'
+  | 'model_rate_limited_error'
+  | 'model_request_failed_error'
+  | 'billing_error';
+
+export interface ModelFailure {
+  type: ModelErrorType;
+  message: string;
+  isRetryable: boolean;
+  retryAfterMs: number | undefined;
+}
+
+/** Classes of a model request's failure. A status of 0 is a broken connection. */
+export function modelFailure(error: {
+  status: number;
+  message: string;
+  retryAfterMs: number | undefined;
+}): ModelFailure {
+  const { status, message, retryAfterMs } = error;
+  const isRetryable =
+    status === 0 || status === 408 || status === 409 || status === 429 || status >= 500;
+  return { type: errorType(status), message, isRetryable, retryAfterMs };
+}
+
+/** The failure as Temporal sees it; a `retry-after` becomes the delay of the next attempt. */
+export function toApplicationFailure(failure: ModelFailure): ApplicationFailure {
+  return ApplicationFailure.create({
+    type: failure.type,
+    message: failure.message,
+    nonRetryable: !failure.isRetryable,
+    ...(failure.retryAfterMs === undefined
+      ? {}
+      : { nextRetryDelay: Math.min(failure.retryAfterMs, MODEL_RETRY_AFTER_MS_MAX) }),
+  });
+}
+
+/** An activity that must be tried elsewhere because its worker is going down. */
+export function workerStopping(): ApplicationFailure {
+  return ApplicationFailure.create({
+    type: 'worker_stopping',
+    message: 'the worker is shutting down; the next attempt goes on from here',
+  });
+}
+
+function errorType(status: number): ModelErrorType {
+  if (status === 529 || status === 503) return 'model_overloaded_error';
+  if (status === 429) return 'model_rate_limited_error';
+  if (status === 402) return 'billing_error';
+  return 'model_request_failed_error';
+}

@@ -1,0 +1,83 @@
+// What a workflow hands to an activity and what it gets back. Ids, numbers and short previews only:
+// message bodies and tool outputs stay in the event log, so that Temporal payloads stay tiny.
+
+/** What names a session in every activity's argument. */
+export interface SessionRef {
+  sessionId: string;
+  workspaceId: string;
+  threadId: string;
+}
+
+/** A tool call of the current round that has no result in the log yet. */
+export interface PendingCall {
+  /** Id of the agent.tool_use event */
+  id: string;
+  name: string;
+  answeredBy: 'sandbox';
+  /** First characters of the command, for the history; absent when previews are off */
+  summary?: string;
+}
+
+/** Why a turn that the model did not end by itself goes idle. */
+export type IdleReason =
+  | { type: 'interrupt' }
+  | { type: 'tool_use_limit' }
+  | { type: 'model_failed'; error: ModelError };
+
+export interface ModelError {
+  type: string;
+  message: string;
+}
+
+/** What a finished append reports about the inbox; see StepOutcome in store/events.ts. */
+export interface InboxReport {
+  idle: boolean;
+  messagesThrough: number;
+  interruptsThrough: number;
+  seq: number;
+}
+
+export interface CallModelInput extends SessionRef {
+  turn: number;
+  round: number;
+  attemptsMax: number;
+  previews: boolean;
+}
+
+export type CallModelResult =
+  | ({ kind: 'replied'; calls: PendingCall[]; consumedThrough: number } & InboxReport)
+  /** Cancelled; what it left open is closed by commitStatus */
+  | { kind: 'interrupted' }
+  /** A turn was to start, but everything had been read already (a repeated doorbell) */
+  | { kind: 'nothing_new'; seq: number }
+  /** The log refused: the session was archived or deleted */
+  | { kind: 'ended' };
+
+export interface RunToolInput extends SessionRef {
+  /** Id of the agent.tool_use event; the sandbox knows the call by it */
+  callId: string;
+}
+
+/** Whether the call has its result in the log now. */
+export interface RunToolResult {
+  isAnswered: boolean;
+}
+
+export interface CommitStatusInput extends SessionRef {
+  stepKey: string;
+  reason: IdleReason;
+  /** Calls that may lack a result; each gets an error result that says why */
+  calls: { id: string }[];
+}
+
+export type CommitStatusResult = ({ kind: 'went_idle' } & InboxReport) | { kind: 'ended' };
+
+export interface AnswerCallsInput extends SessionRef {
+  calls: { id: string }[];
+  /** What the model reads */
+  message: string;
+}
+
+export interface HostInput {
+  hostId: string;
+}

@@ -1,0 +1,120 @@
+// The live side of a model stream: starts and pieces of messages for clients that asked for them.
+// Pieces are gathered for 50 ms or 128 characters; nothing here is awaited by the token loop, and
+// nothing is shown before the span's start is in the log.
+
+import {
+  PREVIEW_GATHER_CHARS_MAX,
+  PREVIEW_GATHER_MS,
+  PREVIEW_PIECE_CHARS_MAX,
+} from '../../protocol/limits.ts';
+import type { PreviewFrame, PreviewHub } from '../../store/previews.ts';
+import type { ModelStreamEvent } from './anthropic.ts';
+import { type AttemptKey, replyEventId } from './reply-events.ts';
+
+interface OpenMessage {
+  eventId: string;
+  /** Index of the current text block within the message */
+  index: number;
+  offset: number;
+  gathered: string;
+}
+
+export class PreviewWriter {
+  readonly #hub: PreviewHub;
+  readonly #attempt: AttemptKey;
+  #afterSeq: number | undefined;
+  #held: (() => void)[] = [];
+  #message: OpenMessage | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(hub: PreviewHub, attempt: AttemptKey) {
+    this.#hub = hub;
+    this.#attempt = attempt;
+  }
+
+  /** The span's start has this seq in the log: from here on previews may be shown. */
+  open(afterSeq: number): void {
+    this.#afterSeq = afterSeq;
+    for (const show of this.#held) show();
+    this.#held = [];
+  }
+
+  /** Takes one event of the provider's stream. */
+  take(event: ModelStreamEvent): void {
+    if (event.type === 'content_block_start') this.#start(event.index, event.content_block.type);
+    else if (event.type === 'content_block_delta' && event.delta.type === 'text_delta') {
+      this.#gather(event.delta.text);
+    }
+  }
+
+  /** Shows what is gathered; call it before the reply is committed, and when giving up. */
+  close(): void {
+    this.#flush();
+    this.#message = undefined;
+  }
+
+  #start(blockIndex: number, type: string): void {
+    this.#flush();
+    if (type === 'text') {
+      if (this.#message !== undefined) {
+        this.#message.index += 1;
+        return;
+      }
+      const eventId = replyEventId(this.#attempt, 'agent.message', blockIndex);
+      this.#message = { eventId, index: 0, offset: 0, gathered: '' };
+      this.#publishStart('agent.message', eventId);
+      return;
+    }
+    this.#message = undefined;
+    if (type === 'thinking' || type === 'redacted_thinking') {
+      const eventId = replyEventId(this.#attempt, 'agent.thinking', blockIndex);
+      this.#publishStart('agent.thinking', eventId);
+    }
+  }
+
+  #gather(text: string): void {
+    const message = this.#message;
+    if (message === undefined) return;
+    message.gathered += text;
+    if (message.gathered.length >= PREVIEW_GATHER_CHARS_MAX) this.#flush();
+    else this.#timer ??= setTimeout(() => this.#flush(), PREVIEW_GATHER_MS);
+  }
+
+  #flush(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const message = this.#message;
+    if (message === undefined) return;
+    let rest = message.gathered;
+    message.gathered = '';
+    while (rest !== '') {
+      const text = rest.slice(0, PREVIEW_PIECE_CHARS_MAX);
+      rest = rest.slice(text.length);
+      this.#publish({
+        of: 'agent.message',
+        eventId: message.eventId,
+        offset: message.offset,
+        chars: text.length,
+        event: {
+          type: 'event_delta',
+          event_id: message.eventId,
+          delta: { type: 'content_delta', index: message.index, content: { type: 'text', text } },
+        },
+      });
+      message.offset += text.length;
+    }
+  }
+
+  #publishStart(of: PreviewFrame['of'], eventId: string): void {
+    const event = { type: 'event_start' as const, event: { type: of, id: eventId } };
+    this.#publish({ of, eventId, offset: 0, chars: 0, event });
+  }
+
+  #publish(frame: Omit<PreviewFrame, 'sessionId' | 'threadId' | 'afterSeq'>): void {
+    const { sessionId, threadId } = this.#attempt;
+    const show = (): void =>
+      this.#hub.publish({ ...frame, sessionId, threadId, afterSeq: this.#afterSeq! });
+    if (this.#afterSeq === undefined) this.#held.push(show);
+    else show();
+  }
+}

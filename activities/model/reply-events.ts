@@ -1,0 +1,178 @@
+// A finished reply as events: pure. Consecutive text blocks are one agent.message, each thinking block
+// one agent.thinking, each tool use one agent.tool_use. Ids come from the step, the attempt and the
+// index of the first block, so a preview that began with the first token has the same id.
+// The provider's exact blocks ride, unserved, on the first event; the transcript reads them there.
+
+import { generatedEventId } from '../../protocol/ids.ts';
+import { CALL_SUMMARY_CHARS_MAX } from '../../protocol/limits.ts';
+import { type NewEvent, stepEvent, type TokenUsage } from '../../store/events.ts';
+import type { PendingCall } from '../messages.ts';
+import type { ModelMessage } from './anthropic.ts';
+
+export interface AttemptKey {
+  sessionId: string;
+  threadId: string;
+  /** Step and attempt */
+  key: string;
+}
+
+export interface ReplyContext extends AttemptKey {
+  enabledTools: ReadonlySet<string>;
+  /** Command summaries may enter the Temporal history */
+  previews: boolean;
+}
+
+export interface Reply {
+  events: NewEvent[];
+  calls: PendingCall[];
+}
+
+/** Id of the event whose first content block has this index in the reply. */
+export function replyEventId(attempt: AttemptKey, type: string, blockIndex: number): string {
+  return generatedEventId(attempt.sessionId, attempt.key, type, blockIndex);
+}
+
+/** Id of the end of a span, from its start: whoever closes it arrives at the same one. */
+export function spanEndId(sessionId: string, startId: string): string {
+  return generatedEventId(sessionId, startId, 'span.model_request_end');
+}
+
+/** The events of a reply in their order, and the calls it leaves to be run. */
+export function replyEvents(message: ModelMessage, context: ReplyContext): Reply {
+  const blocks = usableBlocks(message);
+  const events: NewEvent[] = [];
+  const calls: PendingCall[] = [];
+  blocks.forEach((block, index) => {
+    switch (block.type) {
+      case 'thinking':
+      case 'redacted_thinking':
+        events.push(stepEvent(context, index, { type: 'agent.thinking' }));
+        return;
+      case 'text':
+        if (blocks[index - 1]?.type !== 'text') {
+          events.push(stepEvent(context, index, { type: 'agent.message', content: texts(blocks, index) }));
+        }
+        return;
+      case 'tool_use': {
+        const { events: added, call } = toolUse(block, index, context);
+        events.push(...added);
+        if (call !== undefined) calls.push(call);
+        return;
+      }
+      default:
+    }
+  });
+  const first = events[0];
+  if (first !== undefined) {
+    first.private = { ...(first.private as object | undefined), content: blocks };
+  }
+  return { events, calls };
+}
+
+/** Usage of a reply as it is added to the session's counters. */
+export function tokenUsage(usage: ModelMessage['usage']): TokenUsage {
+  const written = usage.cache_creation_input_tokens ?? 0;
+  const oneHour = usage.cache_creation?.ephemeral_1h_input_tokens ?? 0;
+  return {
+    input_tokens: usage.input_tokens,
+    output_tokens: usage.output_tokens,
+    cache_read_input_tokens: usage.cache_read_input_tokens ?? 0,
+    cache_creation_5m_tokens: written - oneHour,
+    cache_creation_1h_tokens: oneHour,
+  };
+}
+
+/** sdk 1.11.0: BetaManagedAgentsSpanModelRequestEndEvent. */
+export function spanEnd(
+  span: { sessionId: string; threadId: string; startId: string },
+  isError: boolean | null,
+  usage?: TokenUsage,
+): NewEvent {
+  const id = spanEndId(span.sessionId, span.startId);
+  return {
+    id,
+    thread_id: span.threadId,
+    body: {
+      id,
+      type: 'span.model_request_end',
+      is_error: isError,
+      model_request_start_id: span.startId,
+      model_usage: {
+        cache_creation_input_tokens:
+          (usage?.cache_creation_5m_tokens ?? 0) + (usage?.cache_creation_1h_tokens ?? 0),
+        cache_read_input_tokens: usage?.cache_read_input_tokens ?? 0,
+        input_tokens: usage?.input_tokens ?? 0,
+        output_tokens: usage?.output_tokens ?? 0,
+      },
+    },
+  };
+}
+
+type Block = ModelMessage['content'][number];
+
+/** A refusal leaves nothing to go on from; a tool use cut by the token limit has no whole input. */
+function usableBlocks(message: ModelMessage): Block[] {
+  if (message.stop_reason === 'refusal') return [];
+  const blocks = message.content.filter((block) => block.type !== 'text' || block.text !== '');
+  const isCut = message.stop_reason === 'max_tokens' && blocks.at(-1)?.type === 'tool_use';
+  return isCut ? blocks.slice(0, -1) : blocks;
+}
+
+function texts(blocks: Block[], from: number): { type: 'text'; text: string }[] {
+  const group: { type: 'text'; text: string }[] = [];
+  for (let index = from; blocks[index]?.type === 'text'; index += 1) {
+    const block = blocks[index] as Extract<Block, { type: 'text' }>;
+    group.push({ type: 'text', text: block.text });
+  }
+  return group;
+}
+
+function toolUse(
+  block: Extract<Block, { type: 'tool_use' }>,
+  index: number,
+  context: ReplyContext,
+): { events: NewEvent[]; call?: PendingCall } {
+  const isEnabled = context.enabledTools.has(block.name);
+  const body = { type: 'agent.tool_use', name: block.name, input: asObject(block.input) };
+  const hidden = { tool_use_id: block.id };
+  if (isEnabled) {
+    const allowed = { evaluated_permission: 'allow', evaluation: { type: 'always_allow' } };
+    const event = stepEvent(context, index, { ...body, ...allowed }, hidden);
+    const call: PendingCall = { id: event.id, name: block.name, answeredBy: 'sandbox' };
+    if (context.previews) call.summary = summaryOf(block);
+    return { events: [event], call };
+  }
+  // Refused before any policy applied: no `evaluation` (behaviour 3.2), and the answer is ours.
+  const event = stepEvent(context, index, { ...body, evaluated_permission: 'deny' }, hidden);
+  const text = `There is no tool named ${block.name} in this session.`;
+  return { events: [event, toolResult(context, event.id, block.id, { text, isError: true })] };
+}
+
+/** A result that the server gives in a tool's stead; its id is the one the tool's own would have. */
+export function toolResult(
+  session: { sessionId: string; threadId: string },
+  callId: string,
+  toolUseId: string,
+  result: { text: string; isError: boolean },
+): NewEvent {
+  const step = { sessionId: session.sessionId, threadId: session.threadId, key: callId };
+  const body = {
+    type: 'agent.tool_result',
+    tool_use_id: callId,
+    content: [{ type: 'text', text: result.text }],
+    is_error: result.isError,
+  };
+  return stepEvent(step, 0, body, { tool_use_id: toolUseId });
+}
+
+function summaryOf(block: Extract<Block, { type: 'tool_use' }>): string {
+  const input = asObject(block.input);
+  const main = input.command ?? input.file_path ?? input.path ?? input.pattern ?? '';
+  const text = typeof main === 'string' ? main.replaceAll(/\s+/g, ' ').trim() : '';
+  return `${block.name} · ${text}`.slice(0, CALL_SUMMARY_CHARS_MAX);
+}
+
+function asObject(input: unknown): Record<string, unknown> {
+  const isObject = typeof input === 'object' && input !== null && !Array.isArray(input);
+  return isObject ? (input as Record<string, unknown>) : {};
+}

@@ -1,0 +1,56 @@
+// Events as model messages: pure. Rows come in the order of processing; neighbours of one role become
+// one message, so tool results stand together and a steering message follows the results it waited
+// for. The provider's blocks are sent back exactly as they came, thinking signatures included.
+
+import type Anthropic from '@anthropic-ai/sdk';
+import type { TranscriptRow } from '../../store/model-context.ts';
+
+type Message = Anthropic.MessageParam;
+type Block = Anthropic.ContentBlockParam;
+
+/** The conversation so far as the `messages` of a request. */
+export function transcript(rows: TranscriptRow[]): Message[] {
+  const messages: { role: 'user' | 'assistant'; content: Block[] }[] = [];
+  const add = (role: 'user' | 'assistant', blocks: Block[]): void => {
+    const last = messages.at(-1);
+    if (last?.role === role) last.content.push(...blocks);
+    else if (blocks.length > 0) messages.push({ role, content: [...blocks] });
+  };
+  for (const row of rows) {
+    if (row.replyContent !== null) add('assistant', row.replyContent as Block[]);
+    else if (row.type === 'agent.tool_result') add('user', [toolResult(row)]);
+    else add('user', row.content as Block[]);
+  }
+  return messages;
+}
+
+/**
+ * Marks where the provider may cache: the end of the newest message and of the user message before
+ * it, so that each request finds the prefix its predecessor wrote. Returns new outer arrays only.
+ */
+export function withCacheBreakpoints(messages: Message[]): Message[] {
+  const marked = [...messages];
+  let left = 2;
+  for (let index = marked.length - 1; index >= 0 && left > 0; index -= 1) {
+    const message = marked[index]!;
+    if (message.role !== 'user' || typeof message.content === 'string') continue;
+    const last = message.content.at(-1);
+    if (last === undefined) continue;
+    const content = [...message.content.slice(0, -1), { ...last, ...CACHED } as Block];
+    marked[index] = { role: 'user', content };
+    left -= 1;
+  }
+  return marked;
+}
+
+const CACHED = { cache_control: { type: 'ephemeral' } } as const;
+
+function toolResult(row: TranscriptRow): Anthropic.ToolResultBlockParam {
+  if (row.toolUseId === null) throw new Error(`the tool result at seq ${row.seq} names no tool use`);
+  return {
+    type: 'tool_result',
+    tool_use_id: row.toolUseId,
+    content: (row.content ?? []) as Anthropic.ToolResultBlockParam['content'],
+    ...(row.isError ? { is_error: true } : {}),
+  };
+}

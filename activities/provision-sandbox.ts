@@ -1,0 +1,40 @@
+// The sandbox's beginning and end as activities: up on any host, down on the host that holds it.
+
+import { loadSessionEnvironment } from '../store/model-context.ts';
+import { markReleased as noteReleased } from '../store/session-life.ts';
+import { isHostAlive } from '../store/hosts.ts';
+import type { HostInput, SessionRef } from './messages.ts';
+import { type ActivityDeps, whileBeating } from './deps.ts';
+import { sandboxSpec } from './run-tool.ts';
+
+/** Brings the session's sandbox up on this machine and names the machine. Idempotent. */
+export async function provisionSandbox(
+  deps: ActivityDeps,
+  input: SessionRef,
+): Promise<{ hostId: string }> {
+  const { sandbox, hostId } = deps;
+  if (sandbox === undefined) throw new Error('this worker runs no sandboxes');
+  const environment = await loadSessionEnvironment(deps.sql, input.sessionId);
+  if (environment !== null) {
+    await whileBeating(() => sandbox.provision(sandboxSpec(input.sessionId, environment)));
+  }
+  return { hostId };
+}
+
+/** Removes the session's sandbox from this machine. Idempotent. */
+export async function releaseSandbox(deps: ActivityDeps, input: SessionRef): Promise<void> {
+  await deps.sandbox?.release(input.sessionId);
+}
+
+/** Notes that nothing of an ended session is left to let go of. */
+export async function markReleased(deps: ActivityDeps, input: SessionRef): Promise<void> {
+  await noteReleased(deps.sql, input.sessionId);
+}
+
+/** Whether a machine is still heard of, for a call that nobody took from its queue. */
+export async function findHost(
+  deps: ActivityDeps,
+  input: HostInput,
+): Promise<{ isAlive: boolean }> {
+  return { isAlive: await isHostAlive(deps.sql, input.hostId) };
+}

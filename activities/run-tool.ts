@@ -1,0 +1,127 @@
+// One tool call in the sandbox, local or ordinary: the same function serves both. The call id is the
+// event's id, so a repeated attempt re-attaches to what is running and finds what has finished; the
+// result enters the log once, keyed by the call.
+
+import { Context } from '@temporalio/activity';
+import { LOCAL_TOOL_WINDOW_MS } from '../protocol/limits.ts';
+import type { Environment } from '../protocol/environments.ts';
+import type { SandboxSpec, ToolCall, ToolOutcome } from '../sandbox/sandbox.ts';
+import { appendEvents, stepEvent } from '../store/events.ts';
+import { loadToolCall, type ToolCallRow } from '../store/model-context.ts';
+import type { AnswerCallsInput, RunToolInput, RunToolResult } from './messages.ts';
+import { type ActivityDeps, isCancelRequested, whileBeating } from './deps.ts';
+import { workerStopping } from './failures.ts';
+import { toolResult } from './model/reply-events.ts';
+
+/** Runs a call until its result is in the log; a local attempt gives up after a short window. */
+export async function runTool(deps: ActivityDeps, input: RunToolInput): Promise<RunToolResult> {
+  const call = await loadToolCall(deps.sql, input.sessionId, input.callId);
+  if (call === null || call.status === 'terminated' || call.isAnswered) return { isAnswered: true };
+  if (Context.current().info.isLocal) return runLocally(deps, input, call);
+  const { sandbox } = deps;
+  if (sandbox === undefined) throw new Error('this worker runs no sandboxes');
+  const outcome = await whileBeating(() =>
+    unlessStopping((signal) =>
+      sandbox.call(input.sessionId, toToolCall(input, call), {
+        signal,
+        spec: sandboxSpec(input.sessionId, call.environment),
+      }),
+    ),
+  );
+  await commitOutcome(deps, input, call, outcome);
+  return { isAnswered: true };
+}
+
+/**
+ * Passes a workflow's cancellation on to the command; a worker that goes down leaves the command
+ * running and lets the next attempt re-attach.
+ */
+async function unlessStopping<T>(work: (cancel: AbortSignal) => Promise<T>): Promise<T> {
+  const { cancellationSignal } = Context.current();
+  const cancel = new AbortController();
+  const stopping = new Promise<never>((_, reject) => {
+    const onAbort = (): void => {
+      if (isCancelRequested()) cancel.abort();
+      else reject(workerStopping());
+    };
+    if (cancellationSignal.aborted) onAbort();
+    else cancellationSignal.addEventListener('abort', onAbort, { once: true });
+  });
+  return Promise.race([work(cancel.signal), stopping]);
+}
+
+async function runLocally(
+  deps: ActivityDeps,
+  input: RunToolInput,
+  call: ToolCallRow,
+): Promise<RunToolResult> {
+  if (deps.sandbox?.has(input.sessionId) !== true) return { isAnswered: false };
+  const outcome = await deps.sandbox.call(input.sessionId, toToolCall(input, call), {
+    waitMs: LOCAL_TOOL_WINDOW_MS,
+  });
+  if (outcome.status === 'running') return { isAnswered: false };
+  await commitOutcome(deps, input, call, outcome);
+  return { isAnswered: true };
+}
+
+async function commitOutcome(
+  deps: ActivityDeps,
+  input: RunToolInput,
+  call: ToolCallRow,
+  outcome: ToolOutcome,
+): Promise<void> {
+  if (outcome.status === 'running') throw new Error('the sandbox returned before the call ended');
+  await deps.pausePoint?.('tool-ended');
+  const event =
+    outcome.status === 'lost'
+      ? toolResult(input, input.callId, call.toolUseId, { text: lostText(outcome.reason), isError: true })
+      : stepEvent(
+          { ...input, key: input.callId },
+          0,
+          {
+            type: 'agent.tool_result',
+            tool_use_id: input.callId,
+            content: outcome.content,
+            is_error: outcome.isError,
+          },
+          { tool_use_id: call.toolUseId },
+        );
+  await appendEvents(deps.sql, {
+    sessionId: input.sessionId,
+    stepKey: input.callId,
+    events: [event],
+  });
+  deps.sandbox?.acknowledge(input.sessionId, input.callId);
+  await deps.pausePoint?.('tool-committed');
+}
+
+/** Gives every call that has no result yet an error result; harmless to repeat. */
+export async function answerCalls(deps: ActivityDeps, input: AnswerCallsInput): Promise<void> {
+  for (const { id } of input.calls) {
+    const call = await loadToolCall(deps.sql, input.sessionId, id);
+    if (call === null || call.isAnswered) continue;
+    const result = { text: input.message, isError: true };
+    await appendEvents(deps.sql, {
+      sessionId: input.sessionId,
+      stepKey: id,
+      events: [toolResult(input, id, call.toolUseId, result)],
+    });
+  }
+}
+
+/** The sandbox of a session, from the environment it started with. */
+export function sandboxSpec(sessionId: string, config: Environment['config']): SandboxSpec {
+  const isLimited = config.type === 'cloud' && config.networking.type === 'limited';
+  return { sandboxId: sessionId, network: isLimited ? 'none' : 'unrestricted' };
+}
+
+function toToolCall(input: RunToolInput, call: ToolCallRow): ToolCall {
+  return { callId: input.callId, tool: call.name as ToolCall['tool'], input: call.input };
+}
+
+function lostText(reason: string): string {
+  return (
+    `The container ended before this call gave its result (${reason}). The command may have run, ` +
+    'wholly or in part. Files are kept; the shell and its background processes are gone.'
+  );
+}

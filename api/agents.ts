@@ -1,0 +1,76 @@
+// Agents and their versions: create, list, retrieve, update, archive, list versions.
+// docs: managed-agents/agent-setup. There is no delete.
+
+import {
+  agentFromCreate,
+  createAgentRequest,
+  listAgentsQuery,
+  listAgentVersionsQuery,
+  retrieveAgentQuery,
+  updateAgentRequest,
+} from '../protocol/agents.ts';
+import { refuseNotYetAgent } from '../protocol/not-yet.ts';
+import { parseBody, parseQuery } from '../protocol/parse.ts';
+import * as store from '../store/agents.ts';
+import { readJsonBody } from './body.ts';
+import { type ApiRequest, cursorOf, pathId, queryOf } from './request.ts';
+
+/** POST /v1/agents */
+export async function createAgent(request: ApiRequest) {
+  const body = parseBody(createAgentRequest, (await readJsonBody(request.context)).value);
+  refuseNotYetAgent(body);
+  return store.createAgent(request.deps.sql, {
+    workspaceId: request.workspaceId,
+    fields: agentFromCreate(body),
+  });
+}
+
+/** GET /v1/agents */
+export async function listAgents(request: ApiRequest) {
+  const query = parseQuery(listAgentsQuery, queryOf(request));
+  const cursor = cursorOf(query.page, 'time', { order: 'desc', createdAt: query.created_at });
+  return store.listAgents(request.deps.sql, {
+    workspaceId: request.workspaceId,
+    includeArchived: query.include_archived,
+    created: query.created_at ?? {},
+    limit: query.limit,
+    order: 'desc',
+    cursor,
+  });
+}
+
+/** GET /v1/agents/{agent_id} */
+export async function retrieveAgent(request: ApiRequest) {
+  const { version } = parseQuery(retrieveAgentQuery, queryOf(request));
+  return store.getAgent(request.deps.sql, { ...agentKey(request), version });
+}
+
+/** POST /v1/agents/{agent_id} */
+export async function updateAgent(request: ApiRequest) {
+  const key = agentKey(request);
+  const body = parseBody(updateAgentRequest, (await readJsonBody(request.context)).value);
+  refuseNotYetAgent(body);
+  return store.updateAgent(request.deps.sql, key, body);
+}
+
+/** POST /v1/agents/{agent_id}/archive */
+export async function archiveAgent(request: ApiRequest) {
+  return store.archiveAgent(request.deps.sql, agentKey(request));
+}
+
+/** GET /v1/agents/{agent_id}/versions */
+export async function listAgentVersions(request: ApiRequest) {
+  const key = agentKey(request);
+  const query = parseQuery(listAgentVersionsQuery, queryOf(request));
+  const cursor = cursorOf(query.page, 'number', { order: 'desc' });
+  return store.listAgentVersions(request.deps.sql, {
+    ...key,
+    limit: query.limit,
+    order: 'desc',
+    cursor,
+  });
+}
+
+function agentKey(request: ApiRequest): store.AgentKey {
+  return { workspaceId: request.workspaceId, agentId: pathId(request, 'agent') };
+}

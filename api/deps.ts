@@ -1,0 +1,27 @@
+// What the API is given by the process that starts it. The room keeps no state of its own beyond a
+// small cache of keys: everything a client sees comes from these.
+
+import type { Logger } from 'pino';
+import type { Database } from '../store/database.ts';
+import type { Follower } from '../store/follow.ts';
+import type { Doorbell } from './doorbell.ts';
+
+export interface ApiDeps {
+  sql: Database;
+  log: Logger;
+  doorbell: Doorbell;
+  follower: Follower;
+  health: () => Promise<HealthReport>;
+  /** sent as `anthropic-organization-id` */
+  organizationId: string;
+  /** the advisory lock that this process holds while it lives (store/instance.ts) */
+  instance: bigint;
+  /** aborted when the server drains: open streams end, so that the process can */
+  closing?: AbortSignal;
+}
+
+export interface HealthReport {
+  ok: boolean;
+  /** `ok`, or one sentence that says what is wrong */
+  parts: Record<string, string>;
+}

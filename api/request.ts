@@ -1,0 +1,207 @@
+// The gate before every route and the only way out of one. In: a request id, the key's workspace, the
+// version and beta headers. Out: JSON with `request-id`, or the documented error body. A handler
+// between them only parses, asks the store and answers a value.
+
+import type { Context } from 'hono';
+import { ApiError, errorBody, HTTP_STATUS } from '../protocol/errors.ts';
+import { ID_PREFIXES, isId, newId } from '../protocol/ids.ts';
+import { DATABASE_RETRY_AFTER_SECONDS, ERROR_ECHO_CHARS_MAX } from '../protocol/limits.ts';
+import {
+  checkCursor,
+  decodeCursor,
+  type PageCursor,
+  type PageKeyKind,
+  type PageOrder,
+  type TimeRange,
+} from '../protocol/page.ts';
+import { isConnectionLoss } from '../store/database.ts';
+import { notFound } from '../store/not-found.ts';
+import { opensManagedAgents } from './beta.ts';
+import type { ApiDeps } from './deps.ts';
+import type { KeyCache } from './key-cache.ts';
+
+/** A request that passed the gate. */
+export interface ApiRequest {
+  deps: ApiDeps;
+  context: Context;
+  requestId: string;
+  workspaceId: string;
+}
+
+/** Answers a value to be sent as JSON with status 200, or a whole response. */
+export type RouteHandler = (request: ApiRequest) => Promise<object>;
+
+/** Wraps a handler in the gate. Whatever it throws leaves as the documented error body. */
+export function gate(
+  deps: ApiDeps,
+  keys: KeyCache,
+  handler: RouteHandler,
+): (context: Context) => Promise<Response> {
+  return async (context) => {
+    const requestId = newId('request');
+    let workspaceId: string | undefined;
+    try {
+      workspaceId = await authenticate(context, keys);
+      checkVersion(context);
+      if (!opensManagedAgents(context.req.header('anthropic-beta'))) throw unknownRoute(context);
+      const answer = await handler({ deps, context, requestId, workspaceId });
+      if (answer instanceof Response) return answer;
+      return json(answer, 200, responseHeaders(deps, requestId, workspaceId));
+    } catch (error) {
+      return refuse({ deps, requestId, workspaceId }, context, error);
+    }
+  };
+}
+
+/** The headers that every answer carries. */
+export function responseHeaders(
+  deps: Pick<ApiDeps, 'organizationId'>,
+  requestId: string,
+  workspaceId: string | undefined,
+): Record<string, string> {
+  const headers: Record<string, string> = {
+    'content-type': 'application/json',
+    'request-id': requestId,
+    'anthropic-organization-id': deps.organizationId,
+  };
+  if (workspaceId !== undefined) headers['anthropic-workspace-id'] = workspaceId;
+  return headers;
+}
+
+/** Reads a path parameter `<kind>_id`. ApiError 400 for another prefix, 404 for what no id looks like. */
+export function pathId(
+  request: ApiRequest,
+  kind: 'agent' | 'environment' | 'session' | 'thread',
+): string {
+  const name = `${kind}_id`;
+  const id = request.context.req.param(name) ?? '';
+  const prefix = ID_PREFIXES[kind];
+  if (!id.startsWith(prefix)) {
+    throw new ApiError(
+      'invalid_request_error',
+      `${name}: expected an id that begins with \`${prefix}\`.`,
+    );
+  }
+  if (!isId(kind, id)) throw notFound(kind, id);
+  return id;
+}
+
+/** The query as the protocol's parsers read it: one string, or several where a name is repeated. */
+export function queryOf(request: ApiRequest): Record<string, string | string[]> {
+  const query: Record<string, string | string[]> = Object.create(null);
+  for (const [name, values] of Object.entries(request.context.req.queries())) {
+    query[name] = values.length === 1 ? values[0]! : values;
+  }
+  return query;
+}
+
+/** Reads the cursor of a list; a 400 when it is none of ours or belongs to another query. */
+export function cursorOf(
+  page: string | undefined,
+  kind: PageKeyKind,
+  query: { order: PageOrder; createdAt?: TimeRange | undefined },
+): PageCursor | undefined {
+  if (page === undefined) return undefined;
+  const cursor = decodeCursor(page, kind);
+  checkCursor(cursor, query);
+  return cursor;
+}
+
+/** Answers a route or method that does not exist. */
+export function answerUnknownRoute(deps: ApiDeps, context: Context): Response {
+  const requestId = newId('request');
+  return refuse({ deps, requestId, workspaceId: undefined }, context, unknownRoute(context));
+}
+
+/** Answers a failure outside the gate: a health check that threw, a path that cannot be decoded. */
+export function answerFailure(deps: ApiDeps, context: Context, error: unknown): Response {
+  return refuse({ deps, requestId: newId('request'), workspaceId: undefined }, context, error);
+}
+
+/** Runs `then` once the answer's last byte was handed to the system; never without a socket. */
+export function afterAnswer(context: Context, then: () => void): void {
+  const bindings = context.env as {
+    outgoing?: { once(event: 'finish', listener: () => void): void };
+  };
+  bindings?.outgoing?.once('finish', then);
+}
+
+async function authenticate(context: Context, keys: KeyCache): Promise<string> {
+  const key = context.req.header('x-api-key') ?? bearer(context.req.header('authorization'));
+  if (key === undefined) {
+    throw new ApiError(
+      'authentication_error',
+      'No API key: send it as `x-api-key` or as `Authorization: Bearer`.',
+    );
+  }
+  const workspaceId = await keys.workspaceOf(key);
+  if (workspaceId === null) throw new ApiError('authentication_error', 'The API key is not valid.');
+  const named = context.req.header('anthropic-workspace-id');
+  // sdk 1.11.0: a credential of one workspace may omit the header; sent, it must match.
+  if (named !== undefined && named !== workspaceId) {
+    throw new ApiError(
+      'permission_error',
+      'anthropic-workspace-id: the API key belongs to another workspace.',
+    );
+  }
+  return workspaceId;
+}
+
+function bearer(header: string | undefined): string | undefined {
+  return header === undefined ? undefined : /^Bearer +(\S+) *$/i.exec(header)?.[1];
+}
+
+/** Both generations and whatever comes later are served alike; a missing version is too (our choice). */
+function checkVersion(context: Context): void {
+  const version = context.req.header('anthropic-version');
+  if (version !== undefined && !/^\d{4}-\d{2}-\d{2}$/.test(version)) {
+    throw new ApiError(
+      'invalid_request_error',
+      'anthropic-version: expected a date such as `2026-10-21`.',
+    );
+  }
+}
+
+function unknownRoute(context: Context): ApiError {
+  const { method, path } = context.req;
+  return new ApiError(
+    'not_found_error',
+    `No such route: ${method} ${path.slice(0, ERROR_ECHO_CHARS_MAX)}`,
+  );
+}
+
+interface Refusal {
+  deps: ApiDeps;
+  requestId: string;
+  workspaceId: string | undefined;
+}
+
+function refuse(refusal: Refusal, context: Context, error: unknown): Response {
+  const { deps, requestId, workspaceId } = refusal;
+  const headers = responseHeaders(deps, requestId, workspaceId);
+  const body = errorBody(error, requestId);
+  if (error instanceof ApiError) {
+    // The client libraries retry a 409 by themselves, which cannot help where a conflict stays.
+    if (error.status === HTTP_STATUS.conflict_error) headers['x-should-retry'] = 'false';
+    return json(body, error.status, headers);
+  }
+  const what = {
+    err: error,
+    request_id: requestId,
+    method: context.req.method,
+    path: context.req.path,
+  };
+  if (isConnectionLoss(error)) {
+    deps.log.warn(what, 'the database cannot be reached');
+    headers['retry-after'] = String(DATABASE_RETRY_AFTER_SECONDS);
+    body.error.message = 'The database of this server cannot be reached at the moment; try again.';
+    return json(body, 503, headers);
+  }
+  deps.log.error(what, 'request failed');
+  return json(body, 500, headers);
+}
+
+/** Plain headers and a plain string: what @hono/node-server writes without building web objects. */
+function json(body: object, status: number, headers: Record<string, string>): Response {
+  return new Response(JSON.stringify(body), { status, headers });
+}

@@ -1,0 +1,96 @@
+// Sessions: create, list, retrieve, update, archive, delete. docs: managed-agents/sessions and
+// managed-agents/session-operations. What is sent into one is session-events.ts's.
+
+import { refuseNotYetSession } from '../protocol/not-yet.ts';
+import { parseBody, parseQuery } from '../protocol/parse.ts';
+import {
+  createSessionRequest,
+  listSessionsQuery,
+  updateSessionRequest,
+} from '../protocol/sessions.ts';
+import { terminateSession } from '../store/session-life.ts';
+import * as store from '../store/sessions.ts';
+import { readJsonBody } from './body.ts';
+import { type ApiRequest, cursorOf, pathId, queryOf } from './request.ts';
+
+/** POST /v1/sessions */
+export async function createSession(request: ApiRequest) {
+  const body = parseBody(createSessionRequest, (await readJsonBody(request.context)).value);
+  refuseNotYetSession(body);
+  const agent = typeof body.agent === 'string' ? { id: body.agent } : body.agent;
+  const { session, ring } = await store.createSession(request.deps.sql, {
+    workspaceId: request.workspaceId,
+    agentId: agent.id,
+    agentVersion: 'version' in agent ? agent.version : undefined,
+    environmentId: body.environment_id,
+    title: body.title ?? null,
+    metadata: body.metadata ?? {},
+    initialEvents: body.initial_events ?? [],
+  });
+  if (ring !== null) request.deps.doorbell.ring(session.id, ring);
+  return session;
+}
+
+/** GET /v1/sessions */
+export async function listSessions(request: ApiRequest) {
+  const query = parseQuery(listSessionsQuery, queryOf(request));
+  const cursor = cursorOf(query.page, 'time', { order: query.order, createdAt: query.created_at });
+  // No session of this server has a deployment or a memory store yet, so none can match one.
+  if (query.deployment_id !== undefined || query.memory_store_id !== undefined) {
+    return { data: [], next_page: null, prev_page: null };
+  }
+  return store.listSessions(request.deps.sql, {
+    workspaceId: request.workspaceId,
+    includeArchived: query.include_archived,
+    created: query.created_at ?? {},
+    agentId: query.agent_id,
+    // sdk 1.11.0: the version only counts beside an agent.
+    agentVersion: query.agent_id === undefined ? undefined : query.agent_version,
+    statuses: query.statuses,
+    limit: query.limit,
+    order: query.order,
+    cursor,
+  });
+}
+
+/** GET /v1/sessions/{session_id} */
+export async function retrieveSession(request: ApiRequest) {
+  return store.getSession(request.deps.sql, sessionKey(request));
+}
+
+/** POST /v1/sessions/{session_id} */
+export async function updateSession(request: ApiRequest) {
+  const key = sessionKey(request);
+  const body = parseBody(updateSessionRequest, (await readJsonBody(request.context)).value);
+  refuseNotYetSession(body);
+  return store.updateSession(request.deps.sql, key, body);
+}
+
+/** POST /v1/sessions/{session_id}/archive */
+export async function archiveSession(request: ApiRequest) {
+  const key = sessionKey(request);
+  await endSession(request, key, 'archive');
+  return store.getSession(request.deps.sql, key);
+}
+
+/** DELETE /v1/sessions/{session_id} */
+export async function deleteSession(request: ApiRequest) {
+  const key = sessionKey(request);
+  await endSession(request, key, 'delete');
+  return { id: key.sessionId, type: 'session_deleted' };
+}
+
+/** Reads the key that names the session of a route. */
+export function sessionKey(request: ApiRequest): store.SessionKey {
+  return { workspaceId: request.workspaceId, sessionId: pathId(request, 'session') };
+}
+
+async function endSession(
+  request: ApiRequest,
+  key: store.SessionKey,
+  how: 'archive' | 'delete',
+): Promise<void> {
+  const { sql, doorbell } = request.deps;
+  const ring = await terminateSession(sql, { ...key, how });
+  if (ring !== null) doorbell.ring(key.sessionId, { ...ring, ended: true });
+}

@@ -1,0 +1,109 @@
+// The HTTP side of a process. It listens before anything behind it is ready, so that a taken port is
+// known at once and `/healthz` can name what is missing; requests before that get a 503 that clients
+// retry. Promise: after drain() no request is accepted, open streams end, running answers are finished.
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { createAdaptorServer } from '@hono/node-server';
+import type { Client } from '@temporalio/client';
+import type { Logger } from 'pino';
+import { createApp } from '../api/app.ts';
+import type { HealthReport } from '../api/deps.ts';
+import { createDoorbell } from '../api/doorbell.ts';
+import { newId } from '../protocol/ids.ts';
+import type { Database } from '../store/database.ts';
+import { createFollower } from '../store/follow.ts';
+import { openInstance } from '../store/instance.ts';
+import type { PreviewHub } from '../store/previews.ts';
+import { startRelay } from '../store/relay.ts';
+import type { SessionSettings } from '../workflows/messages.ts';
+import type { Config } from './config.ts';
+import { StartError } from './data-directory.ts';
+
+type Fetch = (request: Request) => Response | Promise<Response>;
+
+export interface ApiParts {
+  sql: Database;
+  temporal: Client;
+  previews: PreviewHub;
+  organizationId: string;
+  settings: SessionSettings;
+  health: () => Promise<HealthReport>;
+}
+
+export interface ApiServer {
+  /** where it listens, with the port that was really taken */
+  readonly url: string;
+  /** Serves the API from now on. */
+  open(parts: ApiParts, cleanup: AsyncDisposableStack): Promise<void>;
+  /** Stops accepting and ends the streams; resolves when every answer was written, or at once if asked again. */
+  drain(): Promise<void>;
+}
+
+/** Listens; throws StartError when the port is taken or the address is not this machine's. */
+export async function listenForApi(config: Config, log: Logger): Promise<ApiServer> {
+  const closing = new AbortController();
+  let answer: Fetch = answerStarting;
+  const server = createAdaptorServer({ fetch: (request) => answer(request) }) as Server;
+  await listen(server, config);
+  const { port } = server.address() as AddressInfo;
+  const name = config.host.includes(':') ? `[${config.host}]` : config.host;
+  return {
+    url: `http://${name}:${port}`,
+    async open(parts, cleanup) {
+      answer = await openApi(parts, { cleanup, log, closing: closing.signal });
+    },
+    async drain() {
+      closing.abort();
+      const closed = new Promise((resolve) => server.close(resolve));
+      server.closeIdleConnections();
+      await closed;
+    },
+  };
+}
+
+async function openApi(
+  parts: ApiParts,
+  process: { cleanup: AsyncDisposableStack; log: Logger; closing: AbortSignal },
+): Promise<Fetch> {
+  const { sql, health, organizationId } = parts;
+  const { cleanup, log, closing } = process;
+  const follower = await createFollower(sql, parts.previews);
+  cleanup.defer(() => follower.close());
+  const instance = await openInstance(sql);
+  cleanup.defer(() => instance.close());
+  const doorbell = createDoorbell(parts.temporal, parts.settings, log);
+  cleanup.defer(() => doorbell.settled());
+  const relay = startRelay(sql, (sessionId, signal) => doorbell.ring(sessionId, signal));
+  cleanup.defer(() => relay.stop());
+  const ring = { sql, log, doorbell, follower, health, organizationId };
+  const app = createApp({ ...ring, instance: instance.lock, closing });
+  return (request) => app.fetch(request);
+}
+
+function listen(server: Server, { host, port }: Config): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      const reason = LISTEN_TROUBLE[error.code ?? ''];
+      reject(reason ? new StartError(reason(host, port)) : error);
+    });
+    server.listen(port, host, resolve);
+  });
+}
+
+const LISTEN_TROUBLE: Record<string, (host: string, port: number) => string> = {
+  EADDRINUSE: (host, port) =>
+    `Port ${port} on ${host} is taken: set HOLDFAST_PORT to another one, or to 0 for any free one.`,
+  EACCES: (_host, port) => `This user may not listen on port ${port}: set HOLDFAST_PORT above 1023.`,
+  EADDRNOTAVAIL: (host) => `${host} is no address of this machine: set HOLDFAST_HOST.`,
+  ENOTFOUND: (host) => `${host} is no address of this machine: set HOLDFAST_HOST.`,
+};
+
+function answerStarting(request: Request): Response {
+  const requestId = newId('request');
+  const headers = { 'request-id': requestId, 'retry-after': '1', 'cache-control': 'no-store' };
+  const message = 'The server is starting.';
+  const body = new URL(request.url).pathname.endsWith('/healthz')
+    ? { ok: false, parts: { server: 'starting' } }
+    : { type: 'error', error: { type: 'api_error', message }, request_id: requestId };
+  return Response.json(body, { status: 503, headers });
+}

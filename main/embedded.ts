@@ -1,0 +1,157 @@
+// PostgreSQL and Temporal beside the server, both at once, on ports that the data directory remembers.
+// Promise: when startEmbedded resolves both serve, under the supervisor. As a program it runs only the
+// two and prints where they are: `node main/embedded.ts --data <directory> [--temporal-port <port>]
+// [--temporal-ui-port <port>]` (0, the default here, takes free ones).
+import { parseArgs } from 'node:util';
+import { resolve } from 'node:path';
+import type { Logger } from 'pino';
+import { prepareEmbeddedPostgres } from '../store/embedded.ts';
+import { openDataDirectory, StartError } from './data-directory.ts';
+import type { DataDirectory } from './data-directory.ts';
+import { embeddedTemporal } from './embedded-temporal.ts';
+import { createLog } from './log.ts';
+import { chooseFreePort, isPortFree } from './ports.ts';
+import { isOurs } from './process-identity.ts';
+import { Supervisor } from './supervisor.ts';
+import { connectTemporal } from './temporal-connection.ts';
+import { prepareNamespace } from './temporal-namespace.ts';
+
+export interface EmbeddedOptions {
+  directory: DataDirectory;
+  supervisor: Supervisor;
+  log: Logger;
+}
+
+export interface EmbeddedTemporalPorts {
+  /** 0: any free one, remembered */
+  port: number;
+  uiPort: number;
+  namespace: string;
+}
+
+/** Starts or adopts PostgreSQL; resolves with its URL when it answers queries. */
+export async function startPostgres(options: EmbeddedOptions): Promise<string> {
+  const { directory, supervisor, log } = options;
+  const port = await rememberedPort(directory, { child: 'postgres', key: 'postgres', wanted: 0 });
+  const server = await prepareEmbeddedPostgres({ dataDir: directory.path, port, log });
+  await supervisor.start({
+    name: 'postgres',
+    title: 'PostgreSQL',
+    command: server.command,
+    user: server.user,
+    // Fast shutdown: ends the sessions, then writes a checkpoint.
+    stopSignal: 'SIGINT',
+    readyTimeoutMs: 60_000,
+    ready: server.ready,
+    beforeStart: server.beforeStart,
+  });
+  return server.url;
+}
+
+/** Starts or adopts Temporal; resolves with its addresses when it answers. */
+export async function startTemporal(
+  options: EmbeddedOptions,
+  wanted: EmbeddedTemporalPorts,
+): Promise<{ address: string; uiUrl: string }> {
+  const { directory, supervisor } = options;
+  const port = await rememberedPort(directory, {
+    child: 'temporal',
+    key: 'temporal',
+    wanted: wanted.port,
+    variable: 'HOLDFAST_TEMPORAL_PORT',
+  });
+  const uiPort = await rememberedPort(directory, {
+    child: 'temporal',
+    key: 'temporal-ui',
+    wanted: wanted.uiPort,
+    variable: 'HOLDFAST_TEMPORAL_UI_PORT',
+  });
+  const { namespace } = wanted;
+  await supervisor.start(embeddedTemporal({ dataDir: directory.path, port, uiPort, namespace }));
+  return { address: `127.0.0.1:${port}`, uiUrl: `http://127.0.0.1:${uiPort}` };
+}
+
+/** Brings the embedded server's namespace into the shape that sessions need; idempotent. */
+export async function prepareEmbeddedNamespace(
+  address: string,
+  namespace: string,
+  log: Logger,
+): Promise<void> {
+  const connection = await connectTemporal({ address, tls: false, apiKey: null });
+  try {
+    await prepareNamespace(connection, { namespace, embedded: true, log });
+  } finally {
+    await connection.close();
+  }
+}
+
+/**
+ * The port a child uses: the wanted one, or the one it had last time, or a free one. Throws StartError
+ * when a wanted one is taken by a stranger.
+ */
+export async function rememberedPort(
+  directory: DataDirectory,
+  choice: { child: string; key: string; wanted: number; variable?: string },
+): Promise<number> {
+  const { ports, children } = directory.runtime.current;
+  const last = ports[choice.key];
+  const child = children[choice.child];
+  const holdsLast = child?.pid != null && isOurs(child.pid, child.command);
+  const port = choice.wanted === 0 ? last : choice.wanted;
+  const isUsable = port !== undefined && ((holdsLast && port === last) || (await isPortFree(port)));
+  if (!isUsable && choice.wanted !== 0) {
+    throw new StartError(
+      `Port ${choice.wanted} on 127.0.0.1 is taken: set ${choice.variable} to another one, or to 0 ` +
+        'for any free one.',
+    );
+  }
+  const chosen = isUsable ? port : await chooseFreePort();
+  if (chosen !== last) {
+    directory.runtime.change((record) => {
+      record.ports[choice.key] = chosen;
+    });
+  }
+  return chosen;
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      data: { type: 'string' },
+      'temporal-port': { type: 'string', default: '0' },
+      'temporal-ui-port': { type: 'string', default: '0' },
+      'no-temporal': { type: 'boolean', default: false },
+    },
+  });
+  if (values.data === undefined) throw new StartError('Name a directory: --data <directory>.');
+  const log = createLog({ level: 'info', format: 'auto' }, 'embedded');
+  const directory = openDataDirectory(resolve(values.data));
+  const supervisor = new Supervisor(directory, log);
+  const options = { directory, supervisor, log };
+  const stop = async (): Promise<void> => {
+    await supervisor.stop();
+    directory.release();
+    process.exit(0);
+  };
+  process.once('SIGTERM', () => void stop());
+  process.once('SIGINT', () => void stop());
+  const [databaseUrl, temporal] = await Promise.all([
+    startPostgres(options),
+    values['no-temporal']
+      ? null
+      : startTemporal(options, {
+          port: Number(values['temporal-port']),
+          uiPort: Number(values['temporal-ui-port']),
+          namespace: 'default',
+        }),
+  ]);
+  if (temporal) await prepareEmbeddedNamespace(temporal.address, 'default', log);
+  console.log(JSON.stringify({ databaseUrl, ...temporal }));
+}
+
+if (import.meta.main) {
+  await main().catch((error: unknown) => {
+    console.error(error instanceof StartError ? error.message : error);
+    process.exit(1);
+  });
+}

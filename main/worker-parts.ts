@@ -1,0 +1,101 @@
+// What a process with a worker is made of besides its connections: the model client, the sandboxes of
+// this machine, the workflow code. The order of its cleanup is the drain: workers hand over first, then
+// sandboxes let go of their sockets (containers and their commands go on).
+import { NativeConnection } from '@temporalio/worker';
+import type { Logger } from 'pino';
+import { createModelClient } from '../activities/model/anthropic.ts';
+import type { ActivityDeps } from '../activities/deps.ts';
+import type { ModelRoute } from '../activities/model/routes.ts';
+import { createSandboxHost } from '../sandbox/sandbox-host.ts';
+import type { SandboxHost } from '../sandbox/sandbox.ts';
+import type { Database } from '../store/database.ts';
+import type { PreviewHub } from '../store/previews.ts';
+import type { Config } from './config.ts';
+import { StartError } from './data-directory.ts';
+import type { DataDirectory } from './data-directory.ts';
+import { startSessionWorker } from './session-worker.ts';
+import { nativeOptions } from './temporal-connection.ts';
+import type { TemporalTarget } from './temporal-connection.ts';
+import { workflowBundle } from './workflow-bundle.ts';
+
+const MEBIBYTE = 1_048_576;
+
+export interface WorkerParts {
+  config: Config;
+  log: Logger;
+  cleanup: AsyncDisposableStack;
+  directory: DataDirectory;
+  sql: Database;
+  previews: PreviewHub;
+  target: TemporalTarget;
+  routes: readonly ModelRoute[];
+  /** undefined: this process runs no sandboxes */
+  sandbox: SandboxHost | undefined;
+  /** what no history and no log may show */
+  secrets: readonly string[];
+}
+
+/** Connects this machine's sandboxes again; throws a clear sentence when Docker does not answer. */
+export async function openSandboxHost(
+  config: Config,
+  process: { directory: DataDirectory; log: Logger; cleanup: AsyncDisposableStack },
+): Promise<SandboxHost> {
+  const { dockerSocket, image, memoryMb, cpus, pids, pauseMs, stopMs } = config.sandbox;
+  const host = await createSandboxHost({
+    dataDir: process.directory.path,
+    hostId: process.directory.hostId,
+    log: process.log,
+    limits: { memoryBytes: memoryMb * MEBIBYTE, cpus, pids },
+    idle: { pauseMs, stopMs },
+    ...(dockerSocket === null ? {} : { dockerSocket }),
+    ...(image === null ? {} : { image }),
+  });
+  process.cleanup.defer(() => host.close());
+  await host.health();
+  await host.attachAll();
+  return host;
+}
+
+/** Starts polling for work; resolves when the worker runs. */
+export async function openWorker(parts: WorkerParts): Promise<void> {
+  const { config, log, cleanup, directory, sql, previews, sandbox, secrets } = parts;
+  const [connection, bundle] = await Promise.all([connect(parts.target), workflowBundle()]);
+  cleanup.defer(() => connection.close());
+  const deps: ActivityDeps = {
+    ...{ sql, previews, sandbox, log, secrets },
+    hostId: directory.hostId,
+    model: createModelClient(parts.routes),
+    ...(config.pausePoint === null ? {} : { pausePoint: pauseAt(config.pausePoint, log) }),
+  };
+  const worker = await startSessionWorker({
+    ...{ connection, deps, log },
+    namespace: config.temporal.namespace,
+    workflowBundle: bundle,
+  });
+  cleanup.defer(() => worker.shutdown());
+  worker.failed.catch((error: unknown) => {
+    // A worker that cannot go on is of no use to anybody: whoever runs this process starts it again.
+    log.fatal(error, 'the worker failed');
+    process.exit(1);
+  });
+}
+
+async function connect(target: TemporalTarget): Promise<NativeConnection> {
+  try {
+    return await NativeConnection.connect(nativeOptions(target));
+  } catch (error) {
+    throw new StartError(
+      `Temporal does not answer at ${target.address}: ${(error as Error).message} ` +
+        '(HOLDFAST_TEMPORAL_ADDRESS).',
+    );
+  }
+}
+
+/** A test's switch: the activity stops at that moment, to be killed there. */
+function pauseAt(moment: string, log: Logger): (name: string) => Promise<void> {
+  return async (name) => {
+    if (name !== moment) return;
+    log.warn({ moment }, 'paused for a test');
+    await new Promise(() => {});
+  };
+}

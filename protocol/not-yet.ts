@@ -1,0 +1,172 @@
+// What is documented, typed and parsed, but not done by this server yet. Nothing is accepted and
+// ignored: each line of these tables is a 400 that names the field, and goes when its work is done
+// (with its row in docs/differences.md).
+
+import type { BetaLimitedNetworkParams } from '@anthropic-ai/sdk/resources/beta/environments/environments';
+import type { CreateAgentRequest, UpdateAgentRequest } from './agents.ts';
+import type { CreateEnvironmentRequest, UpdateEnvironmentRequest } from './environments.ts';
+import { ApiError } from './errors.ts';
+import type { ClientEventParams } from './events.ts';
+import type { CreateSessionRequest, UpdateSessionRequest } from './sessions.ts';
+import { type ToolRequest, WEB_TOOLS } from './tools.ts';
+
+type AgentRequest = CreateAgentRequest | UpdateAgentRequest;
+type EnvironmentRequest = CreateEnvironmentRequest | UpdateEnvironmentRequest;
+type SessionRequest = CreateSessionRequest | UpdateSessionRequest;
+
+type LimitedRequest = Omit<BetaLimitedNetworkParams, 'type'>;
+
+/** A feature: its field, the test that a request uses it, and what it is called. */
+type NotYet<T> = readonly [field: string, isUsed: (request: T) => boolean, feature: string];
+
+const AGENT: readonly NotYet<AgentRequest>[] = [
+  ['mcp_servers', ({ mcp_servers: servers }) => isFilled(servers), 'MCP servers'],
+  ['skills', ({ skills }) => isFilled(skills), 'skills'],
+  ['multiagent', ({ multiagent }) => multiagent != null, 'multi-agent sessions'],
+  ['execution_identity', (r) => r.execution_identity?.type === 'aws_role', 'AWS roles'],
+  ['model.inference_geo', (r) => modelOf(r).inference_geo != null, 'pinning inference to a region'],
+  ['model.speed', (request) => modelOf(request).speed === 'fast', 'fast mode'],
+];
+
+const TOOL: readonly NotYet<ToolRequest>[] = [
+  ['type', ({ type }) => type === 'mcp_toolset', 'MCP servers'],
+  ['type', ({ type }) => type === 'custom', 'custom tools'],
+  [
+    'default_config.permission_policy',
+    (tool) => tool.type !== 'custom' && isOtherPolicy(tool.default_config),
+    'permission policies other than always_allow',
+  ],
+  [
+    'configs',
+    (tool) => tool.type !== 'custom' && (tool.configs ?? []).some(isOtherPolicy),
+    'permission policies other than always_allow',
+  ],
+  [
+    'configs',
+    (tool) => tool.type === 'agent_toolset_20260401' && (tool.configs ?? []).some(isWebToolOn),
+    `${WEB_TOOLS.join(' and ')}; without an entry of their own they are not offered to the model`,
+  ],
+];
+
+const ENVIRONMENT: readonly NotYet<EnvironmentRequest>[] = [
+  ['config.type', ({ config }) => config?.type === 'self_hosted', 'self-hosted environments'],
+  ['config.packages', (request) => packagesOf(request).some(isFilled), 'packages'],
+  ['config.networking.allowed_hosts', (r) => isFilled(limitedOf(r).allowed_hosts), 'allowed hosts'],
+  [
+    'config.networking.allow_mcp_servers',
+    (request) => limitedOf(request).allow_mcp_servers === true,
+    'exceptions from limited networking',
+  ],
+  [
+    'config.networking.allow_package_managers',
+    (request) => limitedOf(request).allow_package_managers === true,
+    'exceptions from limited networking',
+  ],
+];
+
+const SESSION: readonly NotYet<SessionRequest>[] = [
+  ['agent.type', ({ agent }) => isOverridden(agent), 'agent overrides'],
+  ['agent.tools', ({ agent }) => isAgentUpdate(agent, 'tools'), 'new tools for a session'],
+  ['agent.mcp_servers', ({ agent }) => isAgentUpdate(agent, 'mcp_servers'), 'MCP servers'],
+  ['budget', ({ budget }) => budget != null, 'budgets'],
+  [
+    'resources',
+    (request) => 'resources' in request && isFilled(request.resources),
+    'files, repositories and memory stores',
+  ],
+  ['vault_ids', ({ vault_ids: vaults }) => isFilled(vaults), 'vaults'],
+  // docs: managed-agents/session-operations: reserved, refused by the hosted service as well.
+  ['vault_ids', (r) => !('environment_id' in r) && r.vault_ids !== undefined, 'vaults'],
+];
+
+const EVENT: readonly NotYet<ClientEventParams>[] = [
+  ['type', ({ type }) => type === 'user.define_outcome', 'outcomes'],
+  ['type', ({ type }) => type === 'system.message', 'system messages'],
+  ['type', ({ type }) => type === 'user.custom_tool_result', 'custom tools'],
+  ['type', ({ type }) => type === 'user.tool_result', 'self-hosted environments'],
+  ['type', ({ type }) => type === 'user.tool_confirmation', 'permission policies that ask'],
+  ['content', (event) => hasFileSource(event), 'files'],
+];
+
+/** Refuses what agents cannot have yet, in a create as in an update. Throws 400. */
+export function refuseNotYetAgent(request: AgentRequest): void {
+  refuse(AGENT, request, '');
+  for (const [index, tool] of (request.tools ?? []).entries()) {
+    refuse(TOOL, tool, `tools.${index}.`);
+  }
+}
+
+/** Refuses what environments cannot have yet, in a create as in an update. Throws 400. */
+export function refuseNotYetEnvironment(request: EnvironmentRequest): void {
+  refuse(ENVIRONMENT, request, '');
+}
+
+/** Refuses what sessions cannot have yet, in a create as in an update. Throws 400. */
+export function refuseNotYetSession(request: SessionRequest): void {
+  refuse(SESSION, request, '');
+  if ('initial_events' in request) refuseNotYetEvents(request.initial_events, 'initial_events');
+}
+
+/** Refuses events that no session can take yet. Throws 400. */
+export function refuseNotYetEvents(
+  events: readonly ClientEventParams[] | undefined,
+  field = 'events',
+): void {
+  for (const [index, event] of (events ?? []).entries()) {
+    refuse(EVENT, event, `${field}.${index}.`);
+  }
+}
+
+function refuse<T>(table: readonly NotYet<T>[], request: T, prefix: string): void {
+  for (const [field, isUsed, feature] of table) {
+    if (!isUsed(request)) continue;
+    const message = `${prefix}${field}: not supported yet by this server (${feature})`;
+    throw new ApiError('invalid_request_error', message);
+  }
+}
+
+function isFilled(list: readonly unknown[] | null | undefined): boolean {
+  return list != null && list.length > 0;
+}
+
+function modelOf({ model }: AgentRequest): {
+  inference_geo?: string | null;
+  speed?: string | null;
+} {
+  return typeof model === 'object' ? model : {};
+}
+
+function isOtherPolicy(
+  config: { permission_policy?: { type: string } | null | undefined } | null | undefined,
+): boolean {
+  const type = config?.permission_policy?.type;
+  return type !== undefined && type !== 'always_allow';
+}
+
+function isWebToolOn({ name, enabled }: { name: string; enabled?: boolean | null | undefined }) {
+  return WEB_TOOLS.some((tool) => tool === name) && enabled !== false;
+}
+
+function packagesOf({ config }: EnvironmentRequest) {
+  if (config?.type !== 'cloud') return [];
+  const { apt, cargo, gem, go, npm, pip } = config.packages ?? {};
+  return [apt, cargo, gem, go, npm, pip];
+}
+
+function limitedOf({ config }: EnvironmentRequest): Partial<LimitedRequest> {
+  const networking = config?.type === 'cloud' ? config.networking : undefined;
+  return networking?.type === 'limited' ? networking : {};
+}
+
+function isOverridden(agent: SessionRequest['agent']): boolean {
+  return typeof agent === 'object' && 'type' in agent && agent.type === 'agent_with_overrides';
+}
+
+function isAgentUpdate(agent: SessionRequest['agent'], field: 'tools' | 'mcp_servers'): boolean {
+  return typeof agent === 'object' && !('type' in agent) && agent[field] !== undefined;
+}
+
+function hasFileSource(event: ClientEventParams): boolean {
+  if (event.type !== 'user.message') return false;
+  return event.content.some((block) => 'source' in block && block.source.type === 'file');
+}

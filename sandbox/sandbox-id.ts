@@ -1,0 +1,8 @@
+// Sandbox ids become names of containers and directories, so only harmless ones pass.
+
+const SANDBOX_ID = /^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$/;
+
+/** True for a text that can name a container, a volume and a directory. */
+export function isSandboxId(text: string): boolean {
+  return SANDBOX_ID.test(text);
+}

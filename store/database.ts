@@ -1,0 +1,47 @@
+// The connection pool. Everything in this room takes a Database first, so that a transaction can be
+// passed where a pool is expected. One driver, one database: PostgreSQL (docs/decisions/0003).
+
+import postgres from 'postgres';
+import { DATABASE_CONNECTIONS_MAX } from '../protocol/limits.ts';
+
+export type Database = postgres.Sql;
+export type Transaction = postgres.TransactionSql;
+
+export interface DatabaseOptions {
+  connectionsMax?: number;
+  /** Shown in pg_stat_activity, so that an operator can tell the processes apart */
+  name?: string;
+}
+
+/**
+ * Opens a pool; connections are made on first use and again after a loss, so the call itself cannot
+ * fail. Queries reject while the server is away.
+ */
+export function openDatabase(url: string, options: DatabaseOptions = {}): Database {
+  return postgres(url, {
+    max: options.connectionsMax ?? DATABASE_CONNECTIONS_MAX,
+    connect_timeout: 5,
+    idle_timeout: 60,
+    // Reconnect quickly: a restarted database is back within a second.
+    backoff: (retries: number) => Math.min(0.05 * 2 ** retries, 1),
+    onnotice: () => {},
+    connection: { application_name: options.name ?? 'holdfast' },
+  });
+}
+
+/** Whether an error says that the database could not be reached, as against refused our query. */
+export function isConnectionLoss(error: unknown): boolean {
+  const code = (error as { code?: unknown } | null)?.code;
+  return typeof code === 'string' && (CONNECTION_CODES.has(code) || code.startsWith('57P'));
+}
+
+const CONNECTION_CODES = new Set([
+  'CONNECTION_CLOSED',
+  'CONNECTION_ENDED',
+  'CONNECTION_DESTROYED',
+  'CONNECT_TIMEOUT',
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ENOENT',
+]);

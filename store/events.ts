@@ -1,0 +1,357 @@
+// The event log's front door. Every event enters a session's history through appendEvents (what the
+// server says) or acceptEvents (what a client sends); both number it under the session's row lock,
+// so the sequence has no gap and readers never see a later number before an earlier one.
+// History goes by position, the order of processing; the stream goes by seq (store/follow.ts).
+
+import { generatedEventId, newId, primaryThreadId } from '../protocol/ids.ts';
+import { ApiError } from '../protocol/errors.ts';
+import type { ClientEventParams, SessionEvent } from '../protocol/events.ts';
+import { encodeCursor, type PageCursor } from '../protocol/page.ts';
+import { SIGNAL_PREVIEW_CHARS_MAX } from '../protocol/limits.ts';
+import type { Database, Transaction } from './database.ts';
+
+/** The wire body of an event without `processed_at`, which the log adds. */
+export type EventBody = { id: string; type: string } & Record<string, unknown>;
+
+export interface NewEvent {
+  id: string;
+  thread_id: string;
+  body: EventBody;
+  /** What only the transcript reads: provider blocks, provider ids; never served */
+  private?: unknown;
+}
+
+export interface TokenUsage {
+  input_tokens: number;
+  output_tokens: number;
+  cache_read_input_tokens: number;
+  cache_creation_5m_tokens: number;
+  cache_creation_1h_tokens: number;
+}
+
+export interface Append {
+  sessionId: string;
+  /** Null: an append that is harmless to repeat because its event ids are its identity */
+  stepKey: string | null;
+  events: NewEvent[];
+  /** Kept with the step and given back, with the fields of StepOutcome, to every repetition */
+  result?: Record<string, unknown>;
+  /** Highest seq of client messages that this step consumes */
+  consumeThrough?: number;
+  usage?: TokenUsage;
+  status?: 'running' | 'rescheduling';
+  turn?: number;
+  /** Goes idle in the same transaction, if nothing waits (or whatever waits, see the flags) */
+  idle?: IdleCommit;
+}
+
+export interface IdleCommit {
+  /** A waiting message keeps the session running, unless an interrupt waits too */
+  unless_messages: boolean;
+  /** Stamps waiting messages as processed: their turn is dead */
+  flush: boolean;
+  /** Appends the events even if the session is idle already */
+  always?: boolean;
+  events: NewEvent[];
+}
+
+/** What every append answers beside the caller's own result. */
+export interface StepOutcome {
+  /** The session is idle now by this append */
+  idle: boolean;
+  /** Highest seq of messages that still wait; 0 when none does */
+  messagesThrough: number;
+  /** Highest seq of interrupts that still wait; 0 when none does */
+  interruptsThrough: number;
+  seq: number;
+}
+
+export type AppendAnswer<R> =
+  | { outcome: 'appended' | 'repeated'; result: R & StepOutcome }
+  /** The session was archived or deleted: nothing was written, nothing more may be */
+  | { outcome: 'ended' };
+
+/**
+ * Appends a step's events, all or nothing, once: a repetition of the step key writes nothing and
+ * gets the first answer. One round trip.
+ */
+export async function appendEvents<R = unknown>(
+  sql: Database,
+  append: Append,
+): Promise<AppendAnswer<R>> {
+  const argument = {
+    session_id: append.sessionId,
+    step_key: append.stepKey,
+    events: append.events,
+    result: append.result ?? {},
+    consume_through: append.consumeThrough ?? null,
+    ...(append.usage === undefined ? {} : { usage: append.usage }),
+    status: append.status ?? null,
+    turn: append.turn ?? null,
+    idle: append.idle ?? null,
+  };
+  const [row] = await sql<{ answer: AppendAnswer<R> }[]>`
+    select append_events(${sql.json(argument as never)}) as answer`;
+  return row!.answer;
+}
+
+/** The stored answer of a finished step, or null. */
+export async function findStep<R>(
+  sql: Database,
+  sessionId: string,
+  stepKey: string,
+): Promise<(R & StepOutcome) | null> {
+  const [row] = await sql<{ result: R & StepOutcome }[]>`
+    select result from steps where session_id = ${sessionId} and step_key = ${stepKey}`;
+  return row?.result ?? null;
+}
+
+export interface Accept {
+  workspaceId: string;
+  sessionId: string;
+  events: ClientEventParams[];
+  idempotencyKey?: string;
+  /** Digest of the request body */
+  requestHash: string;
+  /** The advisory lock that this API process holds while it lives (store/instance.ts) */
+  instance: bigint;
+}
+
+export interface Accepted {
+  events: SessionEvent[];
+  /** What the session's workflow is to be told; null for a repetition */
+  signal: Ring | null;
+  /** The answer of an earlier send was given again; nothing was stored */
+  replayed: boolean;
+  /** Name of this send, for markAnswered */
+  sendId: string;
+}
+
+/** What a doorbell needs after a commit: where a workflow would start, and what is new. */
+export interface Ring {
+  start: {
+    sessionId: string;
+    workspaceId: string;
+    turn: number;
+    agentId: string;
+    agentName: string;
+    model: string;
+    usesSandbox: boolean;
+    title: string | null;
+  };
+  events: { seq: number; id: string; type: string; preview?: string }[];
+}
+
+/** What the SQL functions and the relay answer about a session's start. */
+export type StartFacts = Omit<Ring['start'], 'sessionId' | 'workspaceId'>;
+
+type StoredEvent = { seq: number; body: EventBody; processed_at: string | null };
+type AcceptAnswer =
+  | { error: 'not_found' | 'terminated' | 'idempotency_key_reused' }
+  | { outcome: 'repeated'; events: StoredEvent[]; send_id: string }
+  | { outcome: 'accepted'; events: StoredEvent[]; send_id: string; start: StartFacts };
+
+/**
+ * Stores a client's batch, all or nothing, and answers it as it is echoed. A repetition whose first
+ * answer was lost gets that answer again (see the table `sends`). Throws ApiError: 404 for a session
+ * unknown in this workspace, 400 for one that accepts no events.
+ */
+export async function acceptEvents(sql: Database, accept: Accept): Promise<Accepted> {
+  const { sessionId, workspaceId } = accept;
+  const argument = {
+    session_id: sessionId,
+    workspace_id: workspaceId,
+    thread_id: primaryThreadId(sessionId),
+    events: accept.events.map((event) => ({ id: newId('event'), ...event })),
+    request_hash: accept.requestHash,
+    idempotency_key: accept.idempotencyKey ?? null,
+    instance: accept.instance.toString(),
+  };
+  const [row] = await sql<{ answer: AcceptAnswer }[]>`
+    select accept_events(${sql.json(argument as never)}) as answer`;
+  const answer = row!.answer;
+  if ('error' in answer) throw acceptError(answer.error, sessionId);
+  const signal =
+    answer.outcome === 'accepted'
+      ? sessionSignal({ sessionId, workspaceId, ...answer.start }, answer.events)
+      : null;
+  return {
+    events: answer.events.map((event) => toWire(event.body, event.processed_at)),
+    signal,
+    replayed: answer.outcome === 'repeated',
+    sendId: answer.send_id,
+  };
+}
+
+/** Notes that a send's answer was written out, which ends its protection against lost answers. */
+export async function markAnswered(
+  sql: Database,
+  send: { sessionId: string; sendId: string },
+): Promise<void> {
+  await sql`update sends set answered_at = now()
+    where session_id = ${send.sessionId} and send_id = ${send.sendId}`;
+}
+
+/**
+ * Stores a new session's initial events in its creating transaction and answers what rings its
+ * workflow. The caller has inserted the row with status `running`.
+ */
+export async function insertInitialEvents(
+  tx: Transaction,
+  start: Ring['start'],
+  events: ClientEventParams[],
+): Promise<Ring> {
+  const stored = events.map((event, index) => {
+    const body: EventBody = { id: newId('event'), ...event };
+    return { seq: index + 1, body, processed_at: null };
+  });
+  await tx`
+    insert into events (session_id, id, workspace_id, thread_id, seq, type, body, created_at)
+    select ${start.sessionId}, e -> 'body' ->> 'id', ${start.workspaceId},
+           ${primaryThreadId(start.sessionId)}, (e ->> 'seq')::bigint, e -> 'body' ->> 'type',
+           e -> 'body', clock_timestamp()
+      from jsonb_array_elements(${tx.json(stored as never)}) as e`;
+  await tx`update sessions set last_seq = ${events.length}, sent_at = clock_timestamp(), sent_seq = 1
+    where id = ${start.sessionId}`;
+  return sessionSignal(start, stored);
+}
+
+export interface ListEvents {
+  workspaceId: string;
+  sessionId: string;
+  threadId?: string;
+  order: 'asc' | 'desc';
+  limit: number;
+  types?: string[];
+  createdAt?: { gt?: string; gte?: string; lt?: string; lte?: string };
+  cursor?: PageCursor;
+}
+
+/**
+ * One page of a session's history, by the order of processing; what still waits comes last in both
+ * orders. Throws 404 for an unknown session and 400 for a cursor of the other order.
+ */
+export async function listEvents(
+  sql: Database,
+  query: ListEvents,
+): Promise<{ data: SessionEvent[]; nextPage: string | null }> {
+  const { cursor, order, limit } = query;
+  if (cursor !== undefined && cursor.order !== order) {
+    throw new ApiError(
+      'invalid_request_error',
+      `page: this cursor belongs to order=${cursor.order}; start again without it`,
+    );
+  }
+  const descending = order === 'desc';
+  const direction = descending ? sql`desc` : sql`asc`;
+  const at = query.createdAt ?? {};
+  const rows = await sql<
+    { seq: string; position: string | null; body: EventBody; processed_at: Date | null }[]
+  >`
+    select e.seq, e.position, e.body, e.processed_at
+      from sessions s join events e on e.session_id = s.id
+     where s.id = ${query.sessionId} and s.workspace_id = ${query.workspaceId}
+       and s.deleted_at is null
+       ${query.threadId === undefined ? sql`` : sql`and e.thread_id = ${query.threadId}`}
+       ${query.types === undefined ? sql`` : sql`and e.type = any(${query.types})`}
+       ${at.gt === undefined ? sql`` : sql`and e.created_at > ${at.gt}`}
+       ${at.gte === undefined ? sql`` : sql`and e.created_at >= ${at.gte}`}
+       ${at.lt === undefined ? sql`` : sql`and e.created_at < ${at.lt}`}
+       ${at.lte === undefined ? sql`` : sql`and e.created_at <= ${at.lte}`}
+       ${cursor === undefined ? sql`` : afterCursor(sql, cursor)}
+     order by e.position ${direction} nulls last, e.seq ${direction}
+     limit ${limit + 1}`;
+  if (rows.length === 0) await requireSession(sql, query.workspaceId, query.sessionId);
+  const page = rows.slice(0, limit);
+  const last = page.at(-1);
+  const nextPage =
+    rows.length > limit && last !== undefined
+      ? encodeCursor({ order, direction: 'next', key: [last.position ?? '', last.seq] })
+      : null;
+  return { data: page.map((row) => toWire(row.body, row.processed_at)), nextPage };
+}
+
+/** Throws the 404 of an unknown, foreign or deleted session. */
+export async function requireSession(
+  sql: Database,
+  workspaceId: string,
+  sessionId: string,
+): Promise<void> {
+  const found = await sql`
+    select 1 from sessions
+     where id = ${sessionId} and workspace_id = ${workspaceId} and deleted_at is null`;
+  if (found.length === 0) throw sessionNotFound(sessionId);
+}
+
+/** The one text for unknown, foreign and deleted sessions. */
+export function sessionNotFound(sessionId: string): ApiError {
+  return new ApiError('not_found_error', `Session \`${sessionId}\` was not found.`);
+}
+
+/** An event as clients see it; one that still waits has no `processed_at` (recordings, May 2026). */
+export function toWire(body: EventBody, processedAt: Date | string | null): SessionEvent {
+  if (processedAt === null) return body as unknown as SessionEvent;
+  const processed_at = new Date(processedAt).toISOString();
+  return { ...body, processed_at } as unknown as SessionEvent;
+}
+
+/** An event of a step, named by the session, the step and its place in it. */
+export function stepEvent(
+  step: { sessionId: string; threadId: string; key: string },
+  ordinal: number | string,
+  body: { type: string } & Record<string, unknown>,
+  hidden?: unknown,
+): NewEvent {
+  const id = generatedEventId(step.sessionId, step.key, body.type, ordinal);
+  const event: NewEvent = { id, thread_id: step.threadId, body: { id, ...body } };
+  return hidden === undefined ? event : { ...event, private: hidden };
+}
+
+function afterCursor(sql: Database, cursor: PageCursor) {
+  const [position, seq] = cursor.key;
+  const descending = cursor.order === 'desc';
+  if (position === '') {
+    return descending
+      ? sql`and e.position is null and e.seq < ${seq}`
+      : sql`and e.position is null and e.seq > ${seq}`;
+  }
+  return descending
+    ? sql`and (e.position < ${position} or e.position is null)`
+    : sql`and (e.position > ${position} or e.position is null)`;
+}
+
+function acceptError(error: string, sessionId: string): ApiError {
+  switch (error) {
+    case 'not_found':
+      return sessionNotFound(sessionId);
+    case 'terminated':
+      return new ApiError(
+        'invalid_request_error',
+        `Session \`${sessionId}\` is terminated and accepts no events; create a new session.`,
+      );
+    default:
+      return new ApiError(
+        'invalid_request_error',
+        'Idempotency-Key: this key was used for another request body; use a new one.',
+      );
+  }
+}
+
+function sessionSignal(start: Ring['start'], stored: StoredEvent[]): Ring {
+  return {
+    start,
+    events: stored
+      .filter((event) => event.processed_at === null)
+      .map((event) => {
+        const preview = previewOf(event.body);
+        const { id, type } = event.body;
+        return preview === '' ? { seq: event.seq, id, type } : { seq: event.seq, id, type, preview };
+      }),
+  };
+}
+
+function previewOf(body: EventBody): string {
+  const blocks = Array.isArray(body.content) ? (body.content as { text?: unknown }[]) : [];
+  const text = blocks.map((block) => (typeof block.text === 'string' ? block.text : '')).join(' ');
+  return text.slice(0, SIGNAL_PREVIEW_CHARS_MAX);
+}

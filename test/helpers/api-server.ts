@@ -1,0 +1,77 @@
+// The HTTP API over a real PostgreSQL of its own and nothing else: no Temporal, no worker, no
+// container. What the doorbell would be told is kept for the test to look at; with nobody to answer it,
+// sessions stay where the API leaves them, which is what the tests of single routes need.
+
+import { mkdtempSync, rmSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createAdaptorServer } from '@hono/node-server';
+import { pino } from 'pino';
+import { createApp } from '../../api/app.ts';
+import { openDataDirectory } from '../../main/data-directory.ts';
+import { startPostgres } from '../../main/embedded.ts';
+import { Supervisor } from '../../main/supervisor.ts';
+import { type Database, openDatabase } from '../../store/database.ts';
+import { createFollower } from '../../store/follow.ts';
+import { openInstance } from '../../store/instance.ts';
+import { createWorkspace, ensureApiKey, ensureInstallation } from '../../store/keys.ts';
+import { migrate } from '../../store/migrate.ts';
+import { localPreviews } from '../../store/previews.ts';
+import type { SessionSignal } from '../../workflows/messages.ts';
+
+export interface ApiServer {
+  url: string;
+  sql: Database;
+  /** opens the workspace that the tests work in */
+  key: string;
+  /** opens another one */
+  foreignKey: string;
+  workspaceId: string;
+  /** what the doorbell was told, oldest first */
+  rings: { sessionId: string; signal: SessionSignal }[];
+  close(): Promise<void>;
+}
+
+/** Starts everything in a new temporary directory; `close` leaves nothing behind. */
+export async function startApiServer(): Promise<ApiServer> {
+  const log = pino({ level: 'silent' });
+  const path = mkdtempSync(join(tmpdir(), 'holdfast-api-'));
+  const directory = openDataDirectory(join(path, 'data'));
+  const supervisor = new Supervisor(directory, log);
+  const sql = openDatabase(await startPostgres({ directory, supervisor, log }));
+  await migrate(sql);
+  const { workspaceId, organizationId } = await ensureInstallation(sql);
+  const foreign = await createWorkspace(sql, 'another');
+  const [key, foreignKey] = ['key-of-the-first', 'key-of-another'];
+  await ensureApiKey(sql, { workspaceId, key, name: 'first' });
+  await ensureApiKey(sql, { workspaceId: foreign, key: foreignKey, name: 'another' });
+  const follower = await createFollower(sql, localPreviews());
+  const instance = await openInstance(sql);
+  const closing = new AbortController();
+  const rings: ApiServer['rings'] = [];
+  const app = createApp({
+    ...{ sql, log, follower, organizationId, instance: instance.lock, closing: closing.signal },
+    doorbell: {
+      ring: (sessionId, signal) => void rings.push({ sessionId, signal }),
+      settled: async () => {},
+    },
+    health: async () => ({ ok: true, parts: { database: 'ok' } }),
+  });
+  const server = createAdaptorServer({ fetch: app.fetch });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  return {
+    ...{ sql, key, foreignKey, workspaceId, rings, url: `http://127.0.0.1:${port}` },
+    async close() {
+      closing.abort();
+      await new Promise((resolve) => server.close(resolve));
+      await follower.close();
+      await instance.close();
+      await sql.end({ timeout: 1 });
+      await supervisor.stop();
+      directory.release();
+      rmSync(path, { recursive: true, force: true });
+    },
+  };
+}

@@ -1,0 +1,3 @@
+// What the workflow bundler sees; nothing else.
+
+export { sessionWorkflow } from './session-workflow.ts';

@@ -1,0 +1,110 @@
+// The tool calls of one round, in parallel. A sandbox call first runs as a local activity with a short
+// window, which costs no round trip through the engine; what is still running then, or lives on
+// another machine, goes on as an ordinary activity on that machine's queue. Both send the same call
+// id, so the hand-over re-attaches and nothing runs twice.
+
+import {
+  ActivityFailure,
+  ApplicationFailure,
+  isCancellation,
+  proxyActivities,
+  proxyLocalActivities,
+  TimeoutFailure,
+} from '@temporalio/workflow';
+import { TimeoutType } from '@temporalio/common';
+import type { Activities } from '../activities/index.ts';
+import type { ModelError, PendingCall, RunToolInput, SessionRef } from '../activities/messages.ts';
+import { hostTaskQueue } from './messages.ts';
+import { commitOptions, localToolOptions, toolOptions } from './policies.ts';
+import type { StepResult } from './session-state.ts';
+
+/** What the tools need from the run they belong to. */
+export interface ToolRun {
+  ref: SessionRef;
+  /** The machine that holds the sandbox, brought up first if need be; throws if that fails */
+  host(): Promise<string>;
+  /** The machine is lost: the next call of host() brings the sandbox up elsewhere */
+  forgetHost(): void;
+}
+
+type ToolActivity = 'bash' | 'read' | 'write' | 'edit' | 'glob' | 'grep';
+
+/** Runs the calls; each has its result in the log when this returns. Throws only on cancellation. */
+export async function runTools(calls: PendingCall[], run: ToolRun): Promise<StepResult> {
+  // All of them, also when one is cancelled: each closes its own call first.
+  const ends = await Promise.allSettled(calls.map((call) => runTool(call, run)));
+  for (const end of ends) if (end.status === 'rejected') throw end.reason;
+  return { kind: 'tools_ran', answered: calls.map((call) => call.id) };
+}
+
+async function runTool(call: PendingCall, run: ToolRun): Promise<void> {
+  const input: RunToolInput = { ...run.ref, callId: call.id };
+  const name = call.name as ToolActivity;
+  const summary = call.summary ?? call.name;
+  let failure: unknown;
+  try {
+    await run.host();
+    const local = proxyLocalActivities<Activities>({ ...localToolOptions, summary });
+    const { isAnswered } = await local[name](input).catch(notCancelled({ isAnswered: false }));
+    if (isAnswered) return;
+    for (;;) {
+      const host = await run.host();
+      const ordinary = proxyActivities<Activities>({
+        ...toolOptions,
+        taskQueue: hostTaskQueue(host),
+        summary,
+      });
+      try {
+        await ordinary[name](input);
+        return;
+      } catch (error) {
+        if (!isNobodyThere(error)) throw error;
+        const { findHost } = proxyActivities<Activities>(commitOptions);
+        if ((await findHost({ hostId: host })).isAlive) continue;
+        run.forgetHost();
+        failure = 'the machine that ran the sandbox is gone; the command may have run. Its files are lost.';
+        break;
+      }
+    }
+  } catch (error) {
+    if (isCancellation(error)) throw error;
+    failure = error;
+  }
+  const { answerCalls } = proxyActivities<Activities>(commitOptions);
+  await answerCalls({ ...run.ref, calls: [{ id: call.id }], message: messageOf(failure) });
+}
+
+/** The error a client sees when a model call has failed for good. */
+export function modelErrorOf(error: ActivityFailure): ModelError {
+  const { cause } = error;
+  if (cause instanceof ApplicationFailure && cause.type) {
+    return { type: cause.type, message: cause.message };
+  }
+  return {
+    type: 'unknown_error',
+    message: 'The model request did not finish: its worker stopped answering.',
+  };
+}
+
+function notCancelled<T>(instead: T): (error: unknown) => T {
+  return (error) => {
+    if (isCancellation(error)) throw error;
+    return instead;
+  };
+}
+
+/** Nobody took the call from the machine's queue in time; no retry policy covers that (measured). */
+function isNobodyThere(error: unknown): boolean {
+  return (
+    error instanceof ActivityFailure &&
+    error.cause instanceof TimeoutFailure &&
+    error.cause.timeoutType === TimeoutType.SCHEDULE_TO_START
+  );
+}
+
+function messageOf(failure: unknown): string {
+  if (typeof failure === 'string') return failure;
+  const cause = failure instanceof ActivityFailure ? failure.cause : failure;
+  const detail = cause instanceof Error ? cause.message : 'unknown failure';
+  return `the sandbox could not answer (${detail}); the command may have run`;
+}
