@@ -34,6 +34,8 @@ async function main() {
     throw new SetUpError(`Node ${process.versions.node} is too old: install Node 20 or newer.`);
   }
   const packages = step('packages and Node 24', installPackages);
+  // For checks that run nothing but programs of node_modules.
+  if (process.argv.includes('--packages')) return packages;
   const docker = step('Docker', ensureDocker);
   const temporal = step('Temporal program', (doing) => ensureTemporal(packages, docker, doing));
   const image = Promise.all([packages, docker]).then(() => step('sandbox image', prepareSandbox));
@@ -226,7 +228,8 @@ function pingDocker() {
 
 /** The sandbox room prints its own steps, in the same manner. */
 async function prepareSandbox() {
-  await run(NODE, [join(ROOT, 'sandbox', 'prepare.ts')], { stdio: 'inherit' });
+  const program = join(ROOT, 'sandbox', 'prepare.ts');
+  await run(NODE, [program, '--docker-socket', DOCKER_SOCKET], { stdio: 'inherit' });
 }
 
 // ── Tools ─────────────────────────────────────────────────────────────────────────────────────────

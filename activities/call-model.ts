@@ -225,7 +225,7 @@ async function closeAttempt(
   const { input } = attempt;
   const span = { sessionId: input.sessionId, threadId: input.threadId, startId: attempt.spanStart.id };
   if (Context.current().cancellationSignal.aborted) {
-    if (!isCancelRequested()) throw workerStopping();
+    if (!isCancelRequested(Context.current())) throw workerStopping();
     await appendEvents(deps.sql, {
       sessionId: input.sessionId,
       stepKey: `${attempt.key}.end`,

@@ -35,8 +35,8 @@ export async function whileBeating<T>(work: () => Promise<T>): Promise<T> {
 }
 
 /** Whether the workflow asked for the cancellation, as against a worker that is going down. */
-export function isCancelRequested(): boolean {
-  return Context.current().cancellationDetails?.cancelRequested === true;
+export function isCancelRequested(context: Context): boolean {
+  return context.cancellationDetails?.cancelRequested === true;
 }
 
 /** A text without the known secrets in it. */

@@ -37,11 +37,12 @@ export async function runTool(deps: ActivityDeps, input: RunToolInput): Promise<
  * running and lets the next attempt re-attach.
  */
 async function unlessStopping<T>(work: (cancel: AbortSignal) => Promise<T>): Promise<T> {
-  const { cancellationSignal } = Context.current();
+  const context = Context.current();
+  const { cancellationSignal } = context;
   const cancel = new AbortController();
   const stopping = new Promise<never>((_, reject) => {
     const onAbort = (): void => {
-      if (isCancelRequested()) cancel.abort();
+      if (isCancelRequested(context)) cancel.abort();
       else reject(workerStopping());
     };
     if (cancellationSignal.aborted) onAbort();

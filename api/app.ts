@@ -1,5 +1,5 @@
-// The HTTP API as one list. Each route is one function of the file named after its resource; all pass
-// the gate (request.ts), which is where keys, headers, errors and request ids are dealt with.
+// The HTTP API as one list. Each route is one function of the file named after its resource; all
+// pass the gate (request.ts), which is where keys, headers, errors and request ids are dealt with.
 
 import { type Context, Hono } from 'hono';
 import * as agents from './agents.ts';

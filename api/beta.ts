@@ -1,5 +1,6 @@
-// The `anthropic-beta` header: which names exist, and which of them opens the routes of this server.
-// Without the managed-agents name those routes do not exist (behaviour 1.1, docs: beta-headers).
+// The `anthropic-beta` header: which names exist, and which of them opens the routes of this
+// server. Without the managed-agents name those routes do not exist (behaviour 1.1, docs:
+// beta-headers).
 
 import { ApiError } from '../protocol/errors.ts';
 import { ERROR_ECHO_CHARS_MAX } from '../protocol/limits.ts';
@@ -9,8 +10,8 @@ export const MANAGED_AGENTS_BETA = 'managed-agents-2026-04-01';
 
 /**
  * Names a client may send beside it; they change nothing here. sdk 1.11.0: AnthropicBeta, and the
- * two that its credential helpers add. A family is known as a whole, so that a newer date of a known
- * name does not shut a newer client out (our choice).
+ * two that its credential helpers add. A family is known as a whole, so that a newer date of a
+ * known name does not shut a newer client out (our choice).
  */
 const KNOWN_FAMILIES = new Set(
   `admin-user-sign-out advisor-tool agent-memory analytics-usage-cost cache-diagnosis

@@ -1,5 +1,6 @@
-// A request's JSON body: read within a bound and decoded strictly. Whatever is wrong is the caller's
-// mistake and says so; what the value may hold is the protocol's business (protocol/parse.ts).
+// A request's JSON body: read within a bound and decoded strictly. Whatever is wrong is the
+// caller's mistake and says so; what the value may hold is the protocol's business
+// (protocol/parse.ts).
 
 import type { Context } from 'hono';
 import { ApiError } from '../protocol/errors.ts';

@@ -1,4 +1,5 @@
 // Environments: create, list, retrieve, update, archive, delete. docs: managed-agents/environments.
+// Sessions keep a copy of the config, so whatever is done here reaches new sessions only.
 
 import {
   createEnvironmentRequest,

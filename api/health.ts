@@ -1,4 +1,5 @@
-// Whether the server can do its work now. Needs no key, so that probes and scripts can ask.
+// Whether the server can do its work now. Needs no key, so that probes and scripts can ask; what to
+// look at is decided by the process that starts the API.
 
 import type { Context } from 'hono';
 import type { ApiDeps } from './deps.ts';

@@ -1,6 +1,6 @@
-// Which workspace a key opens, remembered for a few seconds. Keys are compared by their sha256, so the
-// cache holds no plain text; an unknown key is never remembered, and a revoked one is refused at most
-// one lifetime of an entry later.
+// Which workspace a key opens, remembered for a few seconds. Keys are compared by their sha256, so
+// the cache holds no plain text; an unknown key is never remembered, and a revoked one is refused
+// at most one lifetime of an entry later.
 
 import { API_KEY_CACHE_ENTRIES_MAX, API_KEY_CACHE_MS } from '../protocol/limits.ts';
 import type { Database } from '../store/database.ts';

@@ -1,6 +1,6 @@
-// The gate before every route and the only way out of one. In: a request id, the key's workspace, the
-// version and beta headers. Out: JSON with `request-id`, or the documented error body. A handler
-// between them only parses, asks the store and answers a value.
+// The gate before every route and the only way out of one. In: a request id, the key's workspace,
+// the version and beta headers. Out: JSON with `request-id`, or the documented error body. A
+// handler between them only parses, asks the store and answers a value.
 
 import type { Context } from 'hono';
 import { ApiError, errorBody, HTTP_STATUS } from '../protocol/errors.ts';
@@ -68,7 +68,10 @@ export function responseHeaders(
   return headers;
 }
 
-/** Reads a path parameter `<kind>_id`. ApiError 400 for another prefix, 404 for what no id looks like. */
+/**
+ * Reads a path parameter `<kind>_id`. ApiError 400 for another prefix, 404 for what no id looks
+ * like.
+ */
 export function pathId(
   request: ApiRequest,
   kind: 'agent' | 'environment' | 'session' | 'thread',
@@ -151,7 +154,10 @@ function bearer(header: string | undefined): string | undefined {
   return header === undefined ? undefined : /^Bearer +(\S+) *$/i.exec(header)?.[1];
 }
 
-/** Both generations and whatever comes later are served alike; a missing version is too (our choice). */
+/**
+ * Both generations and whatever comes later are served alike; a missing version is too (our
+ * choice).
+ */
 function checkVersion(context: Context): void {
   const version = context.req.header('anthropic-version');
   if (version !== undefined && !/^\d{4}-\d{2}-\d{2}$/.test(version)) {

@@ -1,6 +1,6 @@
-// A session's events: send and list. A send is accepted as a whole or not at all, answered as soon as
-// it is committed, and rung through to the session's workflow after that.
-// docs: managed-agents/events-and-streaming.
+// A session's events: send and list. A send is accepted as a whole or not at all, answered as soon
+// as it is committed, and rung through to the session's workflow after that. docs:
+// managed-agents/events-and-streaming.
 
 import { createHash } from 'node:crypto';
 import { ApiError } from '../protocol/errors.ts';

@@ -1,7 +1,8 @@
-// A session's live stream as server-sent events. Every frame is named `message` (the one name that all
-// official clients deliver), stored events carry their seq as `id:`, a silent stream is kept alive by
-// `ping`. One frame is read from the follower at a time, when the connection has room for it, so a
-// slow reader costs no memory here. docs: managed-agents/events-and-streaming; behaviour 6.10.
+// A session's live stream as server-sent events. Every frame is named `message` (the one name that
+// all official clients deliver), stored events carry their seq as `id:`, a silent stream is kept
+// alive by `ping`. One frame is read from the follower at a time, when the connection has room for
+// it, so a slow reader costs no memory here. docs: managed-agents/events-and-streaming; behaviour
+// 6.10.
 
 import { ApiError, errorBody } from '../protocol/errors.ts';
 import { streamEventsQuery } from '../protocol/events.ts';
@@ -58,7 +59,10 @@ function lastEventId(request: ApiRequest): number | undefined {
   throw new ApiError('invalid_request_error', 'Last-Event-ID: expected the id of a stream frame.');
 }
 
-/** Makes the body: pulled by the connection, ended by the follower, the client or the server's drain. */
+/**
+ * Makes the body: pulled by the connection, ended by the follower, the client or the server's
+ * drain.
+ */
 function bodyOf(
   request: ApiRequest,
   reader: AbortController,

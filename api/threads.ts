@@ -1,5 +1,6 @@
-// Session threads: list, retrieve, their events and their streams. docs: managed-agents/session-threads.
-// Until multi-agent sessions come there is the primary thread, which every session has.
+// Session threads: list, retrieve, their events and their streams. docs:
+// managed-agents/session-threads. Until multi-agent sessions come there is the primary thread,
+// which every session has.
 
 import { parseQuery } from '../protocol/parse.ts';
 import { listThreadsQuery } from '../protocol/threads.ts';

@@ -1,46 +1,55 @@
 // The whole server in one process, with PostgreSQL, Temporal and the scripted model beside it unless
 // the settings name others. Everything starts at once; it serves when `/healthz` answers 200.
+import type { Logger } from 'pino';
 import { localPreviews } from '../store/previews.ts';
-import { mintApiKey } from '../store/keys.ts';
-import { join } from 'node:path';
 import { listenForApi } from './api-server.ts';
-import type { ApiServer } from './api-server.ts';
 import {
-  admitFirstKey,
   openStore,
   openTemporalClient,
   prepareTemporal,
   sessionSettings,
   temporalTarget,
 } from './connections.ts';
-import { keptText, openDataDirectory } from './data-directory.ts';
-import type { DataDirectory } from './data-directory.ts';
+import { openDataDirectory } from './data-directory.ts';
 import { startPostgres, startTemporal } from './embedded.ts';
 import type { EmbeddedOptions } from './embedded.ts';
+import { firstKey } from './first-key.ts';
 import { checkParts } from './health.ts';
 import type { PartCheck } from './health.ts';
-import { modelChoice, modelRoutes } from './model-routes.ts';
-import type { ModelChoice } from './model-routes.ts';
+import { isScripted, knownSecrets, modelChoice, modelRoutes } from './model-routes.ts';
 import { runProcess } from './process-life.ts';
 import type { Startup } from './process-life.ts';
-import { startScriptedModel } from './scripted-model.ts';
+import { answers, startScriptedModel } from './scripted-model.ts';
 import { Supervisor } from './supervisor.ts';
+import type { TemporalTarget } from './temporal-connection.ts';
 import { openSandboxHost, openWorker } from './worker-parts.ts';
 
-interface FirstKey {
-  key: string;
-  /** minted by this start: shown once */
-  isNew: boolean;
+interface TemporalParts {
+  target: TemporalTarget;
+  /** null: the operator's own, whose UI we do not know */
+  uiUrl: string | null;
 }
 
-async function start(startup: Startup): Promise<void> {
+/** What a person, or the quickstart, needs to use the server. */
+export interface ServerFacts {
+  url: string;
+  key: string;
+  /** where the key is kept */
+  keyPlace: string;
+  /** null: the operator's own Temporal */
+  uiUrl: string | null;
+  isScripted: boolean;
+}
+
+/** Starts everything; resolves when the server serves. Ended by the process's cleanup. */
+export async function startAllInOne(startup: Startup): Promise<ServerFacts> {
   const { config, secrets, log, cleanup } = startup;
   const startedAt = performance.now();
   const directory = openDataDirectory(config.dataDir);
   cleanup.defer(() => directory.release());
-  const first = firstKey(directory, secrets.get('apiKey'));
+  const first = firstKey(directory.path, secrets.get('apiKey'));
   const choice = modelChoice(config, secrets, [first.key]);
-  const server = await listenForApi(config, log);
+  const server = await listenForApi(config);
   cleanup.defer(() => server.drain());
   directory.runtime.change((record) => {
     record.server = { pid: process.pid, url: server.url };
@@ -49,43 +58,78 @@ async function start(startup: Startup): Promise<void> {
   cleanup.defer(() => supervisor.stop());
   const embedded = { directory, supervisor, log };
 
-  const [store, temporal, scriptedUrl, sandbox] = await allStarted([
-    databaseUrl(startup, embedded).then((url) => openStore(url, { ...startup, name: 'holdfast' })),
+  const [store, temporal, scriptedUrl, sandbox] = await Promise.all([
+    databaseUrl(startup, embedded).then((url) =>
+      openStore(url, { ...startup, name: 'holdfast', firstKey: first.key }),
+    ),
     openTemporal(startup, embedded),
-    choice.upstream
-      ? null
-      : startScriptedModel(directory, supervisor, config.model.scriptedDelayMs),
+    isScripted(choice)
+      ? startScriptedModel(directory, supervisor, config.model.scriptedDelayMs)
+      : null,
     openSandboxHost(config, { directory, log, cleanup }),
   ]);
-  await admitFirstKey(store.sql, store.workspaceId, first.key);
-
+  const { sql, organizationId } = store;
   const previews = localPreviews();
-  const client = openTemporalClient(temporal.target, config.temporal.namespace, cleanup);
-  const checks: Record<string, PartCheck> = {
-    database: () => store.sql`select 1`,
-    temporal: () => client.workflowService.getSystemInfo({}),
-    sandbox: () => sandbox.health(),
-    ...(scriptedUrl === null ? {} : { model: () => fetch(scriptedUrl) }),
-  };
   await openWorker({
-    ...{ config, log, cleanup, directory, previews, sandbox, sql: store.sql },
+    config,
+    log,
+    cleanup,
+    directory,
+    previews,
+    sandbox,
+    sql,
     target: temporal.target,
     routes: modelRoutes(choice, scriptedUrl),
-    secrets: knownSecrets(startup, [first.key]),
+    secrets: knownSecrets(startup.secrets, choice, [first.key]),
   });
+  const client = openTemporalClient(temporal.target, config.temporal.namespace, cleanup);
+  const checks: Record<string, PartCheck> = {
+    database: () => sql`select 1`,
+    temporal: () => client.workflowService.getSystemInfo({}),
+    sandbox: () => sandbox.health(),
+    ...(scriptedUrl === null ? {} : { model: () => answers(scriptedUrl) }),
+  };
+  const health = () => checkParts(checks);
+  const settings = sessionSettings(config);
   await server.open(
-    {
-      ...{ sql: store.sql, previews, temporal: client },
-      organizationId: store.organizationId,
-      settings: sessionSettings(config),
-      health: () => checkParts(checks),
-    },
+    { sql, previews, organizationId, settings, health, log, temporal: client },
     cleanup,
   );
-  cleanup.defer(() => server.drain());
-  announce(startup, { server, choice, first, uiUrl: temporal.uiUrl, startedAt });
+  const facts: ServerFacts = {
+    url: server.url,
+    key: first.key,
+    keyPlace: first.where,
+    uiUrl: temporal.uiUrl,
+    isScripted: scriptedUrl !== null,
+  };
+  announce(log, facts, first.isNew);
+  log.info(`ready after ${((performance.now() - startedAt) / 1_000).toFixed(1)} s`);
+  return facts;
 }
 
 async function databaseUrl(startup: Startup, embedded: EmbeddedOptions): Promise<string> {
   return startup.secrets.get('databaseUrl') ?? startPostgres(embedded);
 }
+
+async function openTemporal(startup: Startup, embedded: EmbeddedOptions): Promise<TemporalParts> {
+  const { config, secrets, log } = startup;
+  const { address, namespace, embeddedPort: port, embeddedUiPort: uiPort } = config.temporal;
+  const own = address === null ? await startTemporal(embedded, { port, uiPort, namespace }) : null;
+  const target = temporalTarget(config, secrets, own?.address ?? null);
+  await prepareTemporal(target, { name: namespace, embedded: own !== null }, log);
+  return { target, uiUrl: own?.uiUrl ?? null };
+}
+
+function announce(log: Logger, facts: ServerFacts, isNewKey: boolean): void {
+  log.info(`API          ${facts.url}`);
+  log.info(`API key      ${isNewKey ? `${facts.key}, kept in ` : ''}${facts.keyPlace}`);
+  if (facts.uiUrl !== null) log.info(`Temporal UI  ${facts.uiUrl}`);
+  if (!facts.isScripted) return;
+  log.warn(
+    'Model        SCRIPTED: no HOLDFAST_MODEL_API_KEY is set, so a script answers instead of a model ' +
+      '(docs/scripted-model.md)',
+  );
+}
+
+if (import.meta.main)
+  await runProcess('all-in-one', async (startup) => void (await startAllInOne(startup)));

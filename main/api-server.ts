@@ -28,6 +28,7 @@ export interface ApiParts {
   organizationId: string;
   settings: SessionSettings;
   health: () => Promise<HealthReport>;
+  log: Logger;
 }
 
 export interface ApiServer {
@@ -40,7 +41,7 @@ export interface ApiServer {
 }
 
 /** Listens; throws StartError when the port is taken or the address is not this machine's. */
-export async function listenForApi(config: Config, log: Logger): Promise<ApiServer> {
+export async function listenForApi(config: Config): Promise<ApiServer> {
   const closing = new AbortController();
   let answer: Fetch = answerStarting;
   const server = createAdaptorServer({ fetch: (request) => answer(request) }) as Server;
@@ -50,23 +51,26 @@ export async function listenForApi(config: Config, log: Logger): Promise<ApiServ
   return {
     url: `http://${name}:${port}`,
     async open(parts, cleanup) {
-      answer = await openApi(parts, { cleanup, log, closing: closing.signal });
+      answer = await openApi(parts, cleanup, closing.signal);
+      cleanup.defer(drain);
     },
-    async drain() {
-      closing.abort();
-      const closed = new Promise((resolve) => server.close(resolve));
-      server.closeIdleConnections();
-      await closed;
-    },
+    drain,
   };
+
+  async function drain(): Promise<void> {
+    closing.abort();
+    const closed = new Promise((resolve) => server.close(resolve));
+    server.closeIdleConnections();
+    await closed;
+  }
 }
 
 async function openApi(
   parts: ApiParts,
-  process: { cleanup: AsyncDisposableStack; log: Logger; closing: AbortSignal },
+  cleanup: AsyncDisposableStack,
+  closing: AbortSignal,
 ): Promise<Fetch> {
-  const { sql, health, organizationId } = parts;
-  const { cleanup, log, closing } = process;
+  const { sql, health, organizationId, log } = parts;
   const follower = await createFollower(sql, parts.previews);
   cleanup.defer(() => follower.close());
   const instance = await openInstance(sql);
@@ -75,8 +79,16 @@ async function openApi(
   cleanup.defer(() => doorbell.settled());
   const relay = startRelay(sql, (sessionId, signal) => doorbell.ring(sessionId, signal));
   cleanup.defer(() => relay.stop());
-  const ring = { sql, log, doorbell, follower, health, organizationId };
-  const app = createApp({ ...ring, instance: instance.lock, closing });
+  const app = createApp({
+    sql,
+    log,
+    doorbell,
+    follower,
+    health,
+    organizationId,
+    closing,
+    instance: instance.lock,
+  });
   return (request) => app.fetch(request);
 }
 
@@ -93,7 +105,8 @@ function listen(server: Server, { host, port }: Config): Promise<void> {
 const LISTEN_TROUBLE: Record<string, (host: string, port: number) => string> = {
   EADDRINUSE: (host, port) =>
     `Port ${port} on ${host} is taken: set HOLDFAST_PORT to another one, or to 0 for any free one.`,
-  EACCES: (_host, port) => `This user may not listen on port ${port}: set HOLDFAST_PORT above 1023.`,
+  EACCES: (_host, port) =>
+    `This user may not listen on port ${port}: set HOLDFAST_PORT above 1023.`,
   EADDRNOTAVAIL: (host) => `${host} is no address of this machine: set HOLDFAST_HOST.`,
   ENOTFOUND: (host) => `${host} is no address of this machine: set HOLDFAST_HOST.`,
 };

@@ -33,7 +33,7 @@ export interface Config {
     readonly attemptsMax: number;
     readonly scriptedDelayMs: number;
   };
-  readonly workerRoles: 'all' | 'workflows' | 'sandbox';
+  readonly workerRoles: 'all' | 'workflows';
   readonly sandbox: {
     readonly dockerSocket: string | null;
     readonly image: string | null;

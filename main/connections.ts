@@ -1,5 +1,6 @@
 // The two things every process of ours stands on: the database, brought to the newest schema, and
 // Temporal, with a namespace fit for sessions. Embedded or the operator's own makes no difference here.
+import { setTimeout as pause } from 'node:timers/promises';
 import { Client } from '@temporalio/client';
 import type { Connection } from '@temporalio/client';
 import type { Logger } from 'pino';
@@ -14,34 +15,61 @@ import { connectTemporal, lazyTemporal } from './temporal-connection.ts';
 import type { TemporalTarget } from './temporal-connection.ts';
 import { prepareNamespace } from './temporal-namespace.ts';
 
+/** how long a start waits for a database or a Temporal that is coming back, `ms` */
+const START_RETRY_MS = 10_000;
+const START_RETRY_PAUSE_MS = 200;
+
 interface Process {
   log: Logger;
   cleanup: AsyncDisposableStack;
 }
 
-/** Opens the database and applies what it misses; throws StartError when it cannot be reached. */
+/** Opens the database, applies what it misses and lets the first key in; throws StartError when it cannot be reached. */
 export async function openStore(
   url: string,
-  process: Process & { name: string },
-): Promise<{ sql: Database; workspaceId: string; organizationId: string }> {
+  process: Process & { name: string; firstKey?: string },
+): Promise<{ sql: Database; organizationId: string }> {
   const sql = openDatabase(url, { name: process.name });
   process.cleanup.defer(() => sql.end({ timeout: 2 }));
-  try {
+  return whileDatabaseReturns(url, async () => {
     const applied = await migrate(sql);
     if (applied.length > 0) process.log.info(`database schema: ${applied.join(', ')} applied`);
-    return { sql, ...(await ensureInstallation(sql)) };
-  } catch (error) {
-    if (!isConnectionLoss(error)) throw error;
-    const { host } = new URL(url);
-    throw new StartError(
-      `PostgreSQL does not answer at ${host}: ${(error as Error).message} (HOLDFAST_DATABASE_URL).`,
-    );
+    const { workspaceId, organizationId } = await ensureInstallation(sql);
+    const { firstKey: key } = process;
+    if (key !== undefined) await ensureApiKey(sql, { workspaceId, key, name: 'first key' });
+    return { sql, organizationId };
+  });
+}
+
+/**
+ * Repeats a step of the start that met a lost connection: a database that is just being restarted must
+ * not end us. The step must be repeatable. Throws StartError when it stays away.
+ */
+async function whileDatabaseReturns<T>(url: string, step: () => Promise<T>): Promise<T> {
+  const deadline = performance.now() + START_RETRY_MS;
+  for (;;) {
+    try {
+      return await step();
+    } catch (error) {
+      if (!isConnectionLoss(error)) throw error;
+      if (performance.now() > deadline) {
+        throw new StartError(
+          `PostgreSQL does not answer at ${new URL(url).host}: ${(error as Error).message} ` +
+            '(HOLDFAST_DATABASE_URL).',
+        );
+      }
+    }
+    await pause(START_RETRY_PAUSE_MS);
   }
 }
 
-/** Makes the first key open the first workspace; idempotent. */
-export async function admitFirstKey(sql: Database, workspaceId: string, key: string): Promise<void> {
-  await ensureApiKey(sql, { workspaceId, key, name: 'first key' });
+/** The operator's database, for a process that starts none; throws StartError without one. */
+export function ownDatabaseUrl(secrets: Secrets): string {
+  const url = secrets.get('databaseUrl');
+  if (url !== null) return url;
+  throw new StartError(
+    'HOLDFAST_DATABASE_URL is not set: this process starts no PostgreSQL itself.',
+  );
 }
 
 /** Where Temporal is, as the settings say, or as the embedded one was started. */
@@ -52,7 +80,9 @@ export function temporalTarget(
 ): TemporalTarget {
   const address = config.temporal.address ?? embeddedAddress;
   if (address === null) {
-    throw new StartError('HOLDFAST_TEMPORAL_ADDRESS is not set: this process starts no Temporal itself.');
+    throw new StartError(
+      'HOLDFAST_TEMPORAL_ADDRESS is not set: this process starts no Temporal itself.',
+    );
   }
   return { address, tls: config.temporal.tls, apiKey: secrets.get('temporalApiKey') };
 }
@@ -94,12 +124,28 @@ export function sessionSettings(config: Config): SessionSettings {
 }
 
 async function connected(target: TemporalTarget): Promise<Connection> {
-  try {
-    return await connectTemporal(target);
-  } catch (error) {
-    throw new StartError(
-      `Temporal does not answer at ${target.address}: ${(error as Error).message} ` +
-        '(HOLDFAST_TEMPORAL_ADDRESS).',
-    );
+  return whileTemporalReturns(target, () => connectTemporal(target));
+}
+
+/** Repeats a connection that failed, as above; throws StartError when Temporal stays away. */
+export async function whileTemporalReturns<T>(
+  target: TemporalTarget,
+  connect: () => Promise<T>,
+): Promise<T> {
+  const deadline = performance.now() + START_RETRY_MS;
+  for (;;) {
+    try {
+      return await connect();
+    } catch (error) {
+      if (performance.now() > deadline) throw unreachable(target, error);
+    }
+    await pause(START_RETRY_PAUSE_MS);
   }
+}
+
+function unreachable(target: TemporalTarget, error: unknown): StartError {
+  return new StartError(
+    `Temporal does not answer at ${target.address}: ${(error as Error).message} ` +
+      '(HOLDFAST_TEMPORAL_ADDRESS).',
+  );
 }

@@ -10,8 +10,7 @@ import { openDataDirectory, StartError } from './data-directory.ts';
 import type { DataDirectory } from './data-directory.ts';
 import { embeddedTemporal } from './embedded-temporal.ts';
 import { createLog } from './log.ts';
-import { chooseFreePort, isPortFree } from './ports.ts';
-import { isOurs } from './process-identity.ts';
+import { rememberedPort } from './ports.ts';
 import { Supervisor } from './supervisor.ts';
 import { connectTemporal } from './temporal-connection.ts';
 import { prepareNamespace } from './temporal-namespace.ts';
@@ -83,35 +82,6 @@ export async function prepareEmbeddedNamespace(
   } finally {
     await connection.close();
   }
-}
-
-/**
- * The port a child uses: the wanted one, or the one it had last time, or a free one. Throws StartError
- * when a wanted one is taken by a stranger.
- */
-export async function rememberedPort(
-  directory: DataDirectory,
-  choice: { child: string; key: string; wanted: number; variable?: string },
-): Promise<number> {
-  const { ports, children } = directory.runtime.current;
-  const last = ports[choice.key];
-  const child = children[choice.child];
-  const holdsLast = child?.pid != null && isOurs(child.pid, child.command);
-  const port = choice.wanted === 0 ? last : choice.wanted;
-  const isUsable = port !== undefined && ((holdsLast && port === last) || (await isPortFree(port)));
-  if (!isUsable && choice.wanted !== 0) {
-    throw new StartError(
-      `Port ${choice.wanted} on 127.0.0.1 is taken: set ${choice.variable} to another one, or to 0 ` +
-        'for any free one.',
-    );
-  }
-  const chosen = isUsable ? port : await chooseFreePort();
-  if (chosen !== last) {
-    directory.runtime.change((record) => {
-      record.ports[choice.key] = chosen;
-    });
-  }
-  return chosen;
 }
 
 async function main(): Promise<void> {

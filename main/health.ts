@@ -7,7 +7,9 @@ import type { HealthReport } from '../api/deps.ts';
 export type PartCheck = () => Promise<unknown>;
 
 /** Asks every part at once. */
-export async function checkParts(checks: Readonly<Record<string, PartCheck>>): Promise<HealthReport> {
+export async function checkParts(
+  checks: Readonly<Record<string, PartCheck>>,
+): Promise<HealthReport> {
   const names = Object.keys(checks);
   const states = await Promise.all(Object.values(checks).map(stateOf));
   return {

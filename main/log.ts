@@ -11,6 +11,11 @@ export function createLog(settings: Config['log'], role: string): Logger {
     settings.format === 'pretty' || (settings.format === 'auto' && process.stdout.isTTY);
   if (!readable) return pino({ level: settings.level, base: { role } });
   // In this process and synchronous: what was logged before a crash is on the screen.
-  const lines = pretty({ translateTime: 'SYS:HH:MM:ss', ignore: 'pid,hostname,role', sync: true });
+  const lines = pretty({
+    translateTime: 'SYS:HH:MM:ss',
+    ignore: 'pid,hostname,role',
+    singleLine: true,
+    sync: true,
+  });
   return pino({ level: settings.level, base: { role } }, lines);
 }

@@ -58,6 +58,27 @@ export function modelRoutes(choice: ModelChoice, scriptedUrl: string | null): Mo
   return [...choice.routes, ...rest];
 }
 
+/** Whether the scripted model is needed: there is nowhere else to go for some model id. */
+export function isScripted(choice: ModelChoice): boolean {
+  return choice.upstream === null && !choice.routes.some((route) => route.model === '*');
+}
+
+/** Every secret this process knows: what no history and no log may show. */
+export function knownSecrets(
+  secrets: Secrets,
+  choice: ModelChoice,
+  ownKeys: readonly string[],
+): string[] {
+  const known = [
+    ...ownKeys,
+    secrets.get('temporalApiKey'),
+    secrets.get('modelApiKey'),
+    secrets.get('anthropicApiKey'),
+    ...choice.routes.map((route) => route.apiKey),
+  ];
+  return known.filter((secret): secret is string => secret !== null && secret !== NO_KEY);
+}
+
 function readRoutes(file: string): ModelRoute[] {
   const table = parseTable(file);
   const routes = Object.entries(table).map(([model, route]) => ({

@@ -14,6 +14,8 @@ export interface Startup {
   log: Logger;
   /** what to undo at the end, last first */
   cleanup: AsyncDisposableStack;
+  /** Ends the process as a signal would, with that exit code. */
+  end(cause: string, code: number): void;
 }
 
 /** Errors whose message is a sentence for the operator; of any other the stack is shown. */
@@ -30,7 +32,7 @@ export async function runProcess(
   process.once('SIGTERM', () => void end('SIGTERM', 0));
   process.once('SIGINT', () => void end('SIGINT', 0));
   try {
-    await start({ config, secrets, log, cleanup });
+    await start({ config, secrets, log, cleanup, end: (cause, code) => void end(cause, code) });
   } catch (error) {
     explain(log, error);
     await end('the failed start', 1);
@@ -66,10 +68,18 @@ function ending(
       log.warn(`stopping took longer than ${PROCESS_DRAIN_MS} ms: leaving the rest`);
       process.exit(code);
     }, PROCESS_DRAIN_MS).unref();
-    await cleanup.disposeAsync().catch((error: unknown) => log.error(error, 'while stopping'));
+    await cleanup.disposeAsync().catch((error: unknown) => reportEach(log, error));
     log.info('stopped');
     process.exit(code);
   };
+}
+
+/** Several steps of a clean-up can fail; each later one wraps those before it. */
+function reportEach(log: Logger, error: unknown): void {
+  if (error instanceof SuppressedError) {
+    reportEach(log, error.suppressed);
+    reportEach(log, error.error);
+  } else log.error(error, 'while stopping');
 }
 
 function explain(log: Logger, error: unknown): void {

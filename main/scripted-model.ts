@@ -1,7 +1,7 @@
 // The scripted model beside the server: a process of its own, spoken to over HTTP like any model
 // endpoint, so that what is tested with it is what runs without it.
 import { fileURLToPath } from 'node:url';
-import { rememberedPort } from './embedded.ts';
+import { rememberedPort } from './ports.ts';
 import type { DataDirectory } from './data-directory.ts';
 import type { Supervisor } from './supervisor.ts';
 
@@ -26,8 +26,13 @@ export async function startScriptedModel(
     ],
     stopSignal: 'SIGTERM',
     readyTimeoutMs: 20_000,
-    // Any answer will do: it says that the server listens.
-    ready: async () => void (await fetch(url)),
+    ready: () => answers(url),
   });
   return url;
+}
+
+/** Rejects when nothing listens there; any answer will do. */
+export async function answers(url: string): Promise<void> {
+  const answer = await fetch(url);
+  await answer.body?.cancel();
 }

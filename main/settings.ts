@@ -127,8 +127,8 @@ export const SETTINGS = {
     '150',
   ),
   HOLDFAST_WORKER_ROLES: setting(
-    oneOf('all', 'workflows', 'sandbox'),
-    'What a worker process does: all, workflows only, or sandbox only.',
+    oneOf('all', 'workflows'),
+    'What a worker process does: all, or workflows only (then it needs no Docker).',
     'all',
   ),
   HOLDFAST_DOCKER_SOCKET: setting(

@@ -34,9 +34,9 @@ export interface ChildSpec {
   /** bound for a start, from spawn to serving, `ms` */
   readyTimeoutMs: number;
   /** Rejects while the child does not serve yet. */
-  ready(): Promise<void>;
+  ready: () => Promise<void>;
   /** Clears the way for a new process; called before each start, never while one is alive. */
-  beforeStart?(): void;
+  beforeStart?: () => void;
 }
 
 interface Child {
@@ -144,6 +144,8 @@ export class Supervisor {
    */
   #spawn(child: Child): void {
     const { spec } = child;
+    if (this.#stopping.signal.aborted)
+      throw new StartError(`${spec.title} is not wanted any more.`);
     spec.beforeStart?.();
     this.#directory.runtime.change((record) => {
       record.children[spec.name] = { command: [...spec.command], pid: null };

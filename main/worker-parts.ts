@@ -11,11 +11,12 @@ import type { SandboxHost } from '../sandbox/sandbox.ts';
 import type { Database } from '../store/database.ts';
 import type { PreviewHub } from '../store/previews.ts';
 import type { Config } from './config.ts';
-import { StartError } from './data-directory.ts';
+import { whileTemporalReturns } from './connections.ts';
 import type { DataDirectory } from './data-directory.ts';
 import { startSessionWorker } from './session-worker.ts';
 import { nativeOptions } from './temporal-connection.ts';
 import type { TemporalTarget } from './temporal-connection.ts';
+import { joinTemporalRuntime } from './temporal-log.ts';
 import { workflowBundle } from './workflow-bundle.ts';
 
 const MEBIBYTE = 1_048_576;
@@ -59,16 +60,28 @@ export async function openSandboxHost(
 /** Starts polling for work; resolves when the worker runs. */
 export async function openWorker(parts: WorkerParts): Promise<void> {
   const { config, log, cleanup, directory, sql, previews, sandbox, secrets } = parts;
-  const [connection, bundle] = await Promise.all([connect(parts.target), workflowBundle()]);
-  cleanup.defer(() => connection.close());
+  joinTemporalRuntime(log);
+  const { target } = parts;
+  const [connection, bundle] = await Promise.all([
+    whileTemporalReturns(target, () => NativeConnection.connect(nativeOptions(target))),
+    workflowBundle(),
+  ]);
+  // A start that failed half-way leaves workers that hold it; the process ends anyway.
+  cleanup.defer(() => connection.close().catch(() => {}));
   const deps: ActivityDeps = {
-    ...{ sql, previews, sandbox, log, secrets },
+    sql,
+    previews,
+    sandbox,
+    log,
+    secrets,
     hostId: directory.hostId,
     model: createModelClient(parts.routes),
     ...(config.pausePoint === null ? {} : { pausePoint: pauseAt(config.pausePoint, log) }),
   };
   const worker = await startSessionWorker({
-    ...{ connection, deps, log },
+    connection,
+    deps,
+    log,
     namespace: config.temporal.namespace,
     workflowBundle: bundle,
   });
@@ -78,17 +91,6 @@ export async function openWorker(parts: WorkerParts): Promise<void> {
     log.fatal(error, 'the worker failed');
     process.exit(1);
   });
-}
-
-async function connect(target: TemporalTarget): Promise<NativeConnection> {
-  try {
-    return await NativeConnection.connect(nativeOptions(target));
-  } catch (error) {
-    throw new StartError(
-      `Temporal does not answer at ${target.address}: ${(error as Error).message} ` +
-        '(HOLDFAST_TEMPORAL_ADDRESS).',
-    );
-  }
 }
 
 /** A test's switch: the activity stops at that moment, to be killed there. */

@@ -1,6 +1,6 @@
-// Agents on the wire: requests, responses, and the pure rules of creating and updating one. An agent is
-// a row of versions; what a version consists of is `AgentVersionFields`, and the same fields, resolved,
-// are what a session takes as its snapshot.
+// Agents on the wire: requests, responses, and the pure rules of creating and updating one. An
+// agent is a row of versions; what a version consists of is `AgentVersionFields`, and the same
+// fields, resolved, are what a session takes as its snapshot.
 
 import * as z from 'zod';
 import type {
@@ -31,14 +31,16 @@ import {
   ROLE_ARN_CHARS_MAX,
   SKILL_ID_CHARS_MAX,
   SYSTEM_CHARS_MAX,
-} from './limits.ts';
+} from './field-limits.ts';
 import { multiagentRequest, multiagentShape } from './multiagent.ts';
 import { limitParam, pageParam } from './page.ts';
 import { builtInToolSettings, resolvedTools, toolShape, toolsRequest } from './tools.ts';
 
 /** sdk 1.11.0: BetaManagedAgentsAgent. */
 export type Agent = BetaManagedAgentsAgent;
-/** sdk 1.11.0: BetaManagedAgentsModelConfig; in what we store, effort and speed are always there. */
+/**
+ * sdk 1.11.0: BetaManagedAgentsModelConfig; in what we store, effort and speed are always there.
+ */
 export type ModelConfig = BetaManagedAgentsModelConfig;
 /** What makes up one version of an agent; the store adds id, number and times. */
 export type AgentVersionFields = Omit<
@@ -46,7 +48,7 @@ export type AgentVersionFields = Omit<
   'id' | 'type' | 'version' | 'created_at' | 'updated_at' | 'archived_at'
 >;
 
-// ── Requests ──────────────────────────────────────────────────────────────────────────────────────
+// ── Requests ─────────────────────────────────────────────────────────────────────────────────────
 
 const EFFORTS = ['low', 'medium', 'high', 'xhigh', 'max'] as const;
 const effortLevel = z.enum(EFFORTS);
@@ -160,7 +162,7 @@ export const listAgentVersionsQuery = z.strictObject({
   page: pageParam,
 });
 
-// ── Responses ─────────────────────────────────────────────────────────────────────────────────────
+// ── Responses ────────────────────────────────────────────────────────────────────────────────────
 
 const skillShape = <T extends 'anthropic' | 'custom'>(type: T) =>
   z.strictObject({ type: z.literal(type), skill_id: z.string(), version: z.string() });
@@ -199,7 +201,7 @@ export const agentShape = z.strictObject({
   archived_at: timestamp.nullable(),
 });
 
-// ── Rules ─────────────────────────────────────────────────────────────────────────────────────────
+// ── Rules ────────────────────────────────────────────────────────────────────────────────────────
 
 /**
  * Effort of a model for which the request names none. The hosted service resolves it per model; the
@@ -207,7 +209,9 @@ export const agentShape = z.strictObject({
  */
 const EFFORT_DEFAULT = { type: 'high' } as const;
 
-/** Fills the defaults of a new agent's first version; throws 400 when its parts do not fit together. */
+/**
+ * Fills the defaults of a new agent's first version; throws 400 when its parts do not fit together.
+ */
 export function agentFromCreate(request: CreateAgentRequest): AgentVersionFields {
   return fitting({
     name: request.name,
@@ -224,9 +228,9 @@ export function agentFromCreate(request: CreateAgentRequest): AgentVersionFields
 }
 
 /**
- * Applies an update: an omitted field stays, null or empty clears, arrays are replaced whole, metadata
- * is merged by key. Throws 400 when the result does not fit together. The caller compares `version`
- * before and the result (`sameAgentVersion`) after. docs: managed-agents/agent-setup.
+ * Applies an update: an omitted field stays, null or empty clears, arrays are replaced whole,
+ * metadata is merged by key. Throws 400 when the result does not fit together. The caller compares
+ * `version` before and the result (`sameAgentVersion`) after. docs: managed-agents/agent-setup.
  */
 export function agentAfterUpdate(
   current: AgentVersionFields,
@@ -251,7 +255,10 @@ export function agentAfterUpdate(
   });
 }
 
-/** Says whether two versions are the same, whatever the order of their keys: an update to it is none. */
+/**
+ * Says whether two versions are the same, whatever the order of their keys: an update to it is
+ * none.
+ */
 export function sameAgentVersion(a: AgentVersionFields, b: AgentVersionFields): boolean {
   return sameJson(a, b);
 }
@@ -280,7 +287,9 @@ function textOrNull(text: string | null | undefined): string | null {
   return text == null || text === '' ? null : text;
 }
 
-/** Refuses parts that contradict each other; returns the fields. docs: managed-agents/mcp-connector. */
+/**
+ * Refuses parts that contradict each other; returns the fields. docs: managed-agents/mcp-connector.
+ */
 function fitting(fields: AgentVersionFields): AgentVersionFields {
   const declared = new Set(fields.mcp_servers.map((server) => server.name));
   const used = new Set<string>();

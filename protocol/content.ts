@@ -1,14 +1,11 @@
-// Content blocks of events. Two sets of shapes: what a client may send (`…Request`), checked so that no
-// block can make every later model request of its session fail, and what a response may hold.
+// Content blocks of events. Two sets of shapes: what a client may send (`…Request`), checked so
+// that no block can make every later model request of its session fail, and what a response may
+// hold.
 
 import * as z from 'zod';
 import { httpUrl, idOf, textOf } from './fields.ts';
-import {
-  CONTENT_BLOCKS_MAX,
-  DOCUMENT_TITLE_CHARS_MAX,
-  REQUEST_BODY_BYTES_MAX,
-  URL_CHARS_MAX,
-} from './limits.ts';
+import { CONTENT_BLOCKS_MAX, DOCUMENT_TITLE_CHARS_MAX, URL_CHARS_MAX } from './field-limits.ts';
+import { REQUEST_BODY_BYTES_MAX } from './limits.ts';
 
 const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/;
 /** Media types of images; sdk 1.11.0 names these four, and the Messages API takes no other. */

@@ -18,7 +18,7 @@ import {
   PACKAGE_CHARS_MAX,
   PACKAGES_MAX,
   PAGE_ENTRIES_DEFAULT,
-} from './limits.ts';
+} from './field-limits.ts';
 import { limitParam, pageParam } from './page.ts';
 
 /** sdk 1.11.0: BetaEnvironment. */
@@ -35,7 +35,7 @@ export type EnvironmentFields = Pick<
 /** Package managers, in the order in which they run. docs: managed-agents/environments. */
 export const PACKAGE_MANAGERS = ['apt', 'cargo', 'gem', 'go', 'npm', 'pip'] as const;
 
-// ── Requests ──────────────────────────────────────────────────────────────────────────────────────
+// ── Requests ─────────────────────────────────────────────────────────────────────────────────────
 
 const HOST = /^(\*\.)?([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]*[a-z0-9])?$/i;
 const host = z
@@ -113,7 +113,7 @@ export const listEnvironmentsQuery = z.strictObject({
   page: pageParam,
 });
 
-// ── Responses ─────────────────────────────────────────────────────────────────────────────────────
+// ── Responses ────────────────────────────────────────────────────────────────────────────────────
 
 const names = z.array(z.string());
 
@@ -153,7 +153,7 @@ export const environmentShape = z.strictObject({
   archived_at: timestamp.nullable(),
 });
 
-// ── Rules ─────────────────────────────────────────────────────────────────────────────────────────
+// ── Rules ────────────────────────────────────────────────────────────────────────────────────────
 
 const NO_PACKAGES: BetaCloudConfig['packages'] = {
   type: 'packages',
@@ -188,8 +188,8 @@ export function environmentFromCreate(request: CreateEnvironmentRequest): Enviro
 }
 
 /**
- * Applies an update: an omitted field stays, inside `config` too; a null description clears, an empty
- * one is kept as empty; metadata is merged by key, null and empty delete. Throws 400, with
+ * Applies an update: an omitted field stays, inside `config` too; a null description clears, an
+ * empty one is kept as empty; metadata is merged by key, null and empty delete. Throws 400, with
  * `invalid_config_type_change` when `config.type` is another. sdk 1.11.0: EnvironmentUpdateParams.
  */
 export function environmentAfterUpdate(
@@ -206,7 +206,9 @@ export function environmentAfterUpdate(
   };
 }
 
-/** Resolves `config`: what a request leaves out or gives as null is `current`'s, else the default. */
+/**
+ * Resolves `config`: what a request leaves out or gives as null is `current`'s, else the default.
+ */
 export function environmentConfig(
   request: ConfigRequest | null | undefined,
   current?: EnvironmentConfig,

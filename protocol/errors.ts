@@ -47,7 +47,10 @@ export class ApiError extends Error {
   }
 }
 
-/** Writes the documented body for any thrown value; what is not an `ApiError` shows nothing of itself. */
+/**
+ * Writes the documented body for any thrown value; what is not an `ApiError` shows nothing of
+ * itself.
+ */
 export function errorBody(error: unknown, requestId: string): ErrorBody {
   if (!(error instanceof ApiError)) {
     const message = 'Internal server error; the server log has it under this request id.';

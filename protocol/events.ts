@@ -1,6 +1,6 @@
-// Session events on the wire: what a client may send, how it is echoed, and the union of everything that
-// the stream and the history carry. Rules that need the session's state are not here but where the
-// state is known (store/events.ts).
+// Session events on the wire: what a client may send, how it is echoed, and the union of everything
+// that the stream and the history carry. Rules that need the session's state are not here but where
+// the state is known (store/events.ts).
 
 import * as z from 'zod';
 import type {
@@ -37,7 +37,7 @@ import {
   OUTCOME_ITERATIONS_MAX,
   RUBRIC_CHARS_MAX,
   SEND_EVENTS_MAX,
-} from './limits.ts';
+} from './field-limits.ts';
 import { limitParam, pageParam } from './page.ts';
 import {
   agentEvents,
@@ -64,7 +64,7 @@ export type ContentBlock =
 /** Event types that a stream can preview. */
 export const PREVIEWED_EVENT_TYPES = ['agent.message', 'agent.thinking'] as const;
 
-// ── What a client sends ───────────────────────────────────────────────────────────────────────────
+// ── What a client sends ──────────────────────────────────────────────────────────────────────────
 
 const eventId = idOf('event');
 const toolResult = {
@@ -135,7 +135,7 @@ export const initialEventsRequest = z
     if (problem !== undefined) context.addIssue({ code: 'custom', ...problem });
   });
 
-// ── How it is echoed ──────────────────────────────────────────────────────────────────────────────
+// ── How it is echoed ─────────────────────────────────────────────────────────────────────────────
 
 const queued = { id: z.string(), processed_at: timestamp.nullable().optional() };
 const routed = { ...queued, session_thread_id: z.string().nullable().optional() };
@@ -191,7 +191,7 @@ export const streamEventShape = z.discriminatedUnion('type', [
   ...previewEvents,
 ]);
 
-// ── Queries ───────────────────────────────────────────────────────────────────────────────────────
+// ── Queries ──────────────────────────────────────────────────────────────────────────────────────
 
 /** Types that the history can be filtered by. sdk 1.11.0: BetaManagedAgentsSessionEventType. */
 const listedTypes = [
@@ -218,7 +218,7 @@ export const streamEventsQuery = z.strictObject({
   event_deltas: listParam(z.enum(PREVIEWED_EVENT_TYPES)),
 });
 
-// ── Rules ─────────────────────────────────────────────────────────────────────────────────────────
+// ── Rules ────────────────────────────────────────────────────────────────────────────────────────
 
 interface BatchProblem {
   path: (string | number)[];
@@ -246,7 +246,9 @@ function batchProblem(
   return systemMessageProblem(events);
 }
 
-/** sdk 1.11.0: BetaManagedAgentsSystemMessageEventParams: one, last, right after what it goes with. */
+/**
+ * sdk 1.11.0: BetaManagedAgentsSystemMessageEventParams: one, last, right after what it goes with.
+ */
 function systemMessageProblem(
   events: readonly z.infer<typeof clientEventShape>[],
 ): BatchProblem | undefined {

@@ -1,5 +1,5 @@
-// Fields that several resources share: ids, bounded texts, timestamps, metadata and the parameters of
-// list queries. A refusal says what was expected, never what a secret was.
+// Fields that several resources share: ids, bounded texts, timestamps, metadata and the parameters
+// of list queries. A refusal says what was expected, never what a secret was.
 
 import * as z from 'zod';
 import { ApiError } from './errors.ts';
@@ -8,9 +8,9 @@ import {
   METADATA_KEY_CHARS_MAX,
   METADATA_PAIRS_MAX,
   METADATA_VALUE_CHARS_MAX,
-  QUERY_LIST_ENTRIES_MAX,
   URL_CHARS_MAX,
-} from './limits.ts';
+} from './field-limits.ts';
+import { QUERY_LIST_ENTRIES_MAX } from './limits.ts';
 import { exceedsChars } from './text.ts';
 
 export type Metadata = Record<string, string>;
@@ -42,7 +42,10 @@ export const httpUrl = textOf(URL_CHARS_MAX, 1).refine((text) => {
 /** Shape of an RFC 3339 timestamp in a response. */
 export const timestamp = z.string();
 
-/** Shape of `metadata` on create. sdk 1.11.0: at most 16 pairs, keys to 64, values to 512 characters. */
+/**
+ * Shape of `metadata` on create. sdk 1.11.0: at most 16 pairs, keys to 64, values to 512
+ * characters.
+ */
 export const metadata = z.record(z.string(), z.string()).superRefine((bag, context) => {
   const problem = metadataProblem(bag);
   if (problem !== undefined) {
@@ -58,9 +61,9 @@ export const metadata = z.record(z.string(), z.string()).superRefine((bag, conte
 export const metadataPatch = z.record(z.string(), z.string().nullable());
 
 /**
- * Applies a patch key by key: a text sets, null deletes, an omitted key stays; an absent or null patch
- * changes nothing. With `emptyDeletes` an empty text deletes too (sdk 1.11.0: environments only).
- * Throws 400 `invalid_metadata` when the result is over the documented bounds.
+ * Applies a patch key by key: a text sets, null deletes, an omitted key stays; an absent or null
+ * patch changes nothing. With `emptyDeletes` an empty text deletes too (sdk 1.11.0: environments
+ * only). Throws 400 `invalid_metadata` when the result is over the documented bounds.
  */
 export function mergeMetadata(
   current: Metadata,
@@ -116,7 +119,9 @@ export function countParam(min: number) {
     .optional();
 }
 
-/** Query parameter that may repeat (`name[]=a&name[]=b`), at most `QUERY_LIST_ENTRIES_MAX` times. */
+/**
+ * Query parameter that may repeat (`name[]=a&name[]=b`), at most `QUERY_LIST_ENTRIES_MAX` times.
+ */
 export function listParam<T extends z.ZodType>(entry: T) {
   return z
     .preprocess(

@@ -1,5 +1,5 @@
-// Ids and their documented prefixes: the one place where an id is made or recognised. Ids are random
-// (`newId`) or, where a retry must arrive at the same id, a hash of what they stand for
+// Ids and their documented prefixes: the one place where an id is made or recognised. Ids are
+// random (`newId`) or, where a retry must arrive at the same id, a hash of what they stand for
 // (`generatedEventId`). The only file of this room that uses `node:crypto`.
 
 import { createHash, randomBytes } from 'node:crypto';
@@ -63,7 +63,9 @@ export function newId(kind: IdKind): string {
   return `${ID_PREFIXES[kind]}01${suffix}`;
 }
 
-/** Says whether a value has the form of an id of this kind; whether it exists is the store's matter. */
+/**
+ * Says whether a value has the form of an id of this kind; whether it exists is the store's matter.
+ */
 export function isId(kind: IdKind, value: unknown): value is string {
   if (typeof value !== 'string') return false;
   const prefix = ID_PREFIXES[kind];
@@ -76,8 +78,8 @@ export function primaryThreadId(sessionId: string): string {
 }
 
 /**
- * Names an event that a step generates: the same step, attempt and ordinal always give the same id, so
- * that a preview knows it beforehand and a retried append meets its own rows.
+ * Names an event that a step generates: the same step, attempt and ordinal always give the same id,
+ * so that a preview knows it beforehand and a retried append meets its own rows.
  */
 export function generatedEventId(
   sessionId: string,

@@ -1,178 +1,88 @@
-// Every bound of the system, named with its unit. The lowest file of the house: it imports nothing, so
-// that workflow code, the runner and the scripted model can all use it. A bound whose comment names a
-// source is the documented one; the others are our choice.
+// Every bound of the system, named with its unit. The lowest file of the house: it imports nothing,
+// so that workflow code, the runner and the scripted model can all use it. A bound whose comment
+// names a source is the documented one; the others are our choice.
 
-// ── Requests ──────────────────────────────────────────────────────────────────────────────────────
+// ── Requests ─────────────────────────────────────────────────────────────────────────────────────
 
 /** Largest JSON body, in bytes; documented for session create, used for every route. */
 export const REQUEST_BODY_BYTES_MAX = 32 * 1024 * 1024;
-/** Deepest nesting of a JSON body; keeps every recursive walk, ours and PostgreSQL's, far from its stack. */
+/**
+ * Deepest nesting of a JSON body; keeps every recursive walk, ours and PostgreSQL's, far from its
+ * stack.
+ */
 export const JSON_DEPTH_MAX = 64;
 /** Longest query string value, in characters; cursors and timestamps are far shorter. */
 export const QUERY_VALUE_CHARS_MAX = 1024;
 /** Longest page cursor, in characters; ours are about 120. */
 export const CURSOR_CHARS_MAX = 512;
-/** Most repetitions of one list parameter (`types[]`, `statuses[]`); documented for `event_deltas[]`. */
+/**
+ * Most repetitions of one list parameter (`types[]`, `statuses[]`); documented for
+ * `event_deltas[]`.
+ */
 export const QUERY_LIST_ENTRIES_MAX = 100;
 /** Longest id accepted in a body, in characters (OpenAPI of May 2026). */
 export const ID_CHARS_MAX = 128;
 /** Longest value repeated in an error message, in characters; keeps messages and logs readable. */
 export const ERROR_ECHO_CHARS_MAX = 80;
 
-// ── Pages ─────────────────────────────────────────────────────────────────────────────────────────
+// ── Event log, follow and streams (store, api) ───────────────────────────────────────────────────
 
-/** Page of agents, agent versions and sessions when the client names none; documented for agents. */
-export const PAGE_ENTRIES_DEFAULT = 20;
-/** Largest page of those; documented for agents. */
-export const PAGE_ENTRIES_MAX = 100;
-/** Largest page of environments (OpenAPI of May 2026). */
-export const ENVIRONMENT_PAGE_ENTRIES_MAX = 1000;
-/** Page of events and of threads when the client names none, and the largest; documented default. */
-export const EVENT_PAGE_ENTRIES_MAX = 1000;
-
-// ── Metadata ──────────────────────────────────────────────────────────────────────────────────────
-
-/** sdk 1.11.0: at most 16 pairs, keys up to 64 characters, values up to 512. */
-export const METADATA_PAIRS_MAX = 16;
-export const METADATA_KEY_CHARS_MAX = 64;
-export const METADATA_VALUE_CHARS_MAX = 512;
-
-// ── Agents ────────────────────────────────────────────────────────────────────────────────────────
-
-/** OpenAPI of May 2026, also used for environments. */
-export const NAME_CHARS_MAX = 256;
-/** OpenAPI of May 2026. */
-export const AGENT_DESCRIPTION_CHARS_MAX = 2048;
-/** sdk 1.11.0: BetaManagedAgentsAgentWithOverridesParams.system. */
-export const SYSTEM_CHARS_MAX = 100_000;
-/** Longest model id; no documented bound. */
-export const MODEL_ID_CHARS_MAX = 256;
-/** Entries of an agent's `tools` array (behaviour.md 2). */
-export const TOOL_ENTRIES_MAX = 128;
-/** Tools across all toolsets of an agent; sdk 1.11.0: AgentCreateParams.tools. */
-export const TOOLS_RESOLVED_MAX = 256;
-/** sdk 1.11.0: BetaManagedAgentsCustomToolParams.name; also the bound of an MCP tool's name. */
-export const TOOL_NAME_CHARS_MAX = 128;
-/** Longest description of a custom tool; the bound of agents, as 1,024 of May 2026 is gone from the types. */
-export const TOOL_DESCRIPTION_CHARS_MAX = 2048;
-/** Longest property name in a custom tool's input schema (behaviour.md 2). */
-export const TOOL_PROPERTY_CHARS_MAX = 64;
-/** sdk 1.11.0: AgentCreateParams.mcp_servers. */
-export const MCP_SERVERS_MAX = 20;
-/** sdk 1.11.0: BetaManagedAgentsURLMCPServerParams.name. */
-export const MCP_SERVER_NAME_CHARS_MAX = 255;
-/** behaviour.md 2, also used for the URLs of images and documents. */
-export const URL_CHARS_MAX = 2048;
-/** behaviour.md 2. */
-export const AGENT_SKILLS_MAX = 20;
-/** OpenAPI of May 2026. */
-export const SKILL_ID_CHARS_MAX = 64;
-/** sdk 1.11.0: at most 20 predefined agents or roster entries. */
-export const MULTIAGENT_ENTRIES_MAX = 20;
-/** sdk 1.11.0: BetaManagedAgentsAWSRoleExecutionIdentityParams.role_arn. */
-export const ROLE_ARN_CHARS_MAX = 2048;
-/** Domain lists of the web tools: 1-64 entries of 1-255 characters (behaviour.md 3.1). */
-export const WEB_DOMAINS_MAX = 64;
-export const WEB_DOMAIN_CHARS_MAX = 255;
-/** sdk 1.11.0: entries of an `only` or `except` list of `url_sources`. */
-export const URL_SOURCE_TOOLS_MAX = 128;
-
-// ── Environments ──────────────────────────────────────────────────────────────────────────────────
-
-/** OpenAPI of May 2026. */
-export const ENVIRONMENT_DESCRIPTION_CHARS_MAX = 1024;
-/** Hosts in `allowed_hosts`; no documented bound. */
-export const ALLOWED_HOSTS_MAX = 256;
-/** Longest host name in `allowed_hosts`, in characters (DNS). */
-export const HOST_CHARS_MAX = 253;
-/** Packages per manager, and the length of one with its version; no documented bound. */
-export const PACKAGES_MAX = 256;
-export const PACKAGE_CHARS_MAX = 256;
-
-// ── Sessions ──────────────────────────────────────────────────────────────────────────────────────
-
-/** OpenAPI of May 2026. */
-export const SESSION_TITLE_CHARS_MAX = 500;
-/** sdk 1.11.0: SessionCreateParams.initial_events. */
-export const INITIAL_EVENTS_MAX = 50;
-/** File-sourced document blocks in one create or send (behaviour.md 5.1). */
-export const FILE_DOCUMENTS_MAX = 100;
-/** Resources of a session; documented for deployments and for files. */
-export const SESSION_RESOURCES_MAX = 500;
-/** Vaults of a session; documented for deployments. */
-export const SESSION_VAULTS_MAX = 50;
-/** OpenAPI of May 2026: where a resource is mounted. */
-export const MOUNT_PATH_CHARS_MAX = 4096;
-/** OpenAPI of May 2026: a repository's token. */
-export const AUTHORIZATION_TOKEN_CHARS_MAX = 4096;
-/** sdk 1.11.0: instructions of an attached memory store. */
-export const MEMORY_INSTRUCTIONS_CHARS_MAX = 4096;
-/** OpenAPI of May 2026: a branch's name and a commit's hash. */
-export const BRANCH_CHARS_MAX = 255;
-export const COMMIT_CHARS_MIN = 7;
-export const COMMIT_CHARS_MAX = 64;
-/** Digits of a budget's amount in cents: far beyond any bill, exact in a `bigint`. */
-export const BUDGET_AMOUNT_DIGITS_MAX = 15;
-
-// ── Events ────────────────────────────────────────────────────────────────────────────────────────
-
-/** Events in one send; no documented bound. One transaction holds the session's row for all of them. */
-export const SEND_EVENTS_MAX = 1000;
-/** Content blocks of one event; documented for `system.message`. */
-export const CONTENT_BLOCKS_MAX = 1000;
-/** OpenAPI of May 2026. */
-export const DENY_MESSAGE_CHARS_MAX = 10_000;
-/** Longest outcome description; the bound of a system prompt, as no document gives one. */
-export const OUTCOME_DESCRIPTION_CHARS_MAX = 100_000;
-/** sdk 1.11.0: BetaManagedAgentsTextRubricParams.content. */
-export const RUBRIC_CHARS_MAX = 262_144;
-/** sdk 1.11.0: at most 20 cycles of an outcome. */
-export const OUTCOME_ITERATIONS_MAX = 20;
-/** Longest title or context of a document block; no documented bound. */
-export const DOCUMENT_TITLE_CHARS_MAX = 2048;
-/** Longest media type; the registry's longest are about 100. */
-export const MEDIA_TYPE_CHARS_MAX = 255;
-
-// ── Event log, follow and streams (store, api) ────────────────────────────────────────────────────
-
-/** Connections one process keeps to PostgreSQL; its default allows 100 for all processes together. */
+/**
+ * Connections one process keeps to PostgreSQL; its default allows 100 for all processes together.
+ */
 export const DATABASE_CONNECTIONS_MAX = 20;
-/** Preview of an event in the signal that rings a workflow, in characters; what a person reads in the UI. */
+/**
+ * Preview of an event in the signal that rings a workflow, in characters; what a person reads in
+ * the UI.
+ */
 export const SIGNAL_PREVIEW_CHARS_MAX = 200;
 /** Time between two heartbeats of a silent stream; proxies commonly cut at 30-60 s. */
 export const STREAM_HEARTBEAT_MS = 15_000;
-/** Events a slow reader may fall behind before it is cut off with a named error. */
-export const FOLLOW_BUFFERED_EVENTS_MAX = 2000;
-/** The same in bytes, since one event may be large. */
-export const FOLLOW_BUFFERED_BYTES_MAX = 8 * 1024 * 1024;
 /** Re-read of the log by a follower, in case a notify got lost. */
 export const FOLLOW_REREAD_MS = 5000;
 /** A stream opened this long after a send still starts at that send (design.md 5, late reader). */
 export const LATE_READER_MS = 5000;
+/** Time in which the close of a stream is seen that a client left for the next one. */
+export const LEAVING_READER_MS = 40;
 /** Age at which the relay rings for an event that nobody consumed. */
 export const RELAY_AGE_MS = 1000;
-/** A repeated body counts as a retry only if its first answer was never written out, this long at most. */
+/**
+ * A repeated body counts as a retry only if its first answer was never written out, this long at
+ * most.
+ */
 export const RETRIED_SEND_MS = 60_000;
 /** Longest `Idempotency-Key` header, in characters. */
 export const IDEMPOTENCY_KEY_CHARS_MAX = 255;
-/** Size from which a private block is stored as a content-addressed row of its own (design.md 5). */
+/**
+ * Size from which a private block is stored as a content-addressed row of its own (design.md 5).
+ */
 export const PRIVATE_BLOCK_INLINE_BYTES_MAX = 64 * 1024;
-/** Previews are gathered for this long or this many characters, whichever comes first (design.md 5). */
+/**
+ * Previews are gathered for this long or this many characters, whichever comes first (design.md 5).
+ */
 export const PREVIEW_GATHER_MS = 50;
 export const PREVIEW_GATHER_CHARS_MAX = 128;
 
-// ── Tools ─────────────────────────────────────────────────────────────────────────────────────────
+// ── Tools ────────────────────────────────────────────────────────────────────────────────────────
 
-/** Tool output kept in a result; more goes to a file in the sandbox (docs: managed-agents/tools). */
+/** sdk 1.11.0: BetaManagedAgentsCustomToolParams.name; also the bound of an MCP tool's name. */
+export const TOOL_NAME_CHARS_MAX = 128;
+/**
+ * Tool output kept in a result; more goes to a file in the sandbox (docs: managed-agents/tools).
+ */
 export const TOOL_OUTPUT_CHARS_MAX = 100_000;
-/** Time a local activity waits for a command before the ordinary activity takes over (design.md 7). */
+/**
+ * Time a local activity waits for a command before the ordinary activity takes over (design.md 7).
+ */
 export const LOCAL_TOOL_WINDOW_MS = 250;
 /** Longest path of a unix socket, in bytes (Linux, `sun_path` without its NUL). */
 export const SOCKET_PATH_BYTES_MAX = 107;
 
-// ── Processes beside the server (main) ────────────────────────────────────────────────────────────
+// ── Processes beside the server (main) ───────────────────────────────────────────────────────────
 
-/** Below this the server refuses to start: a database that runs full mid-write helps nobody. `bytes` */
+/**
+ * Below this the server refuses to start: a database that runs full mid-write helps nobody. `bytes`
+ */
 export const DATA_DIRECTORY_FREE_BYTES_MIN = 64 * 1_048_576;
 
 /** A child's log above this is set aside at its next start, one old one kept. `bytes` */
@@ -181,11 +91,15 @@ export const CHILD_LOG_BYTES_MAX = 16 * 1_048_576;
 /** How often the supervisor looks whether its children live: one small file read each. `ms` */
 export const CHILD_POLL_MS = 250;
 
-/** Pause before a dead child is started again, doubled up to the maximum while it keeps dying. `ms` */
+/**
+ * Pause before a dead child is started again, doubled up to the maximum while it keeps dying. `ms`
+ */
 export const CHILD_RESTART_PAUSE_MIN_MS = 100;
 export const CHILD_RESTART_PAUSE_MAX_MS = 5_000;
 
-/** A child that ends this often before it ever served is not going to: the start fails with its log. */
+/**
+ * A child that ends this often before it ever served is not going to: the start fails with its log.
+ */
 export const CHILD_START_ATTEMPTS_MAX = 4;
 
 /** A child that has not ended this long after its stop signal is killed. `ms` */
@@ -197,24 +111,32 @@ export const PROCESS_DRAIN_MS = 9_500;
 /** A part that does not answer a health check in this time counts as away. `ms` */
 export const HEALTH_CHECK_MS = 2_000;
 
-// ── API (api) ─────────────────────────────────────────────────────────────────────────────────────
+// ── API (api) ────────────────────────────────────────────────────────────────────────────────────
 
 /** A key is looked up again after this long, so a revoked one stops working within it. */
 export const API_KEY_CACHE_MS = 10_000;
 /** Keys remembered at once; a lookup costs one short query, so forgetting one is harmless. */
 export const API_KEY_CACHE_ENTRIES_MAX = 1000;
-/** Pause the API asks for (`retry-after`) when the database is away; a restart takes about a second. */
+/**
+ * Pause the API asks for (`retry-after`) when the database is away; a restart takes about a second.
+ */
 export const DATABASE_RETRY_AFTER_SECONDS = 1;
 
-// ── Sandbox: runner, channel, containers ──────────────────────────────────────────────────────────
+// ── Sandbox: runner, channel, containers ─────────────────────────────────────────────────────────
 
-/** Largest frame between host and runner, in bytes; an image result in base64 is the largest honest one. */
+/**
+ * Largest frame between host and runner, in bytes; an image result in base64 is the largest honest
+ * one.
+ */
 export const RUNNER_FRAME_BYTES_MAX = 8 * 1024 * 1024;
 /** Largest frame before the runner has said hello, in bytes. */
 export const RUNNER_HELLO_BYTES_MAX = 4 * 1024;
 /** Time for a new connection to say hello. */
 export const RUNNER_HELLO_MS = 5000;
-/** Connections one sandbox's socket accepts at once; the runner needs one, a redial overlaps briefly. */
+/**
+ * Connections one sandbox's socket accepts at once; the runner needs one, a redial overlaps
+ * briefly.
+ */
 export const RUNNER_CONNECTIONS_MAX = 8;
 /** Frames nobody asked for that a runner may send before it counts as tampered with. */
 export const RUNNER_STRAY_FRAMES_MAX = 100;
@@ -231,13 +153,20 @@ export const CALL_JOURNAL_LINES_MAX = 2000;
 /** Results a runner keeps unacknowledged, by count and by bytes; older ones become `lost`. */
 export const RUNNER_RESULTS_MAX = 1000;
 export const RUNNER_RESULT_BYTES_MAX = 32 * 1024 * 1024;
-/** Ids of evicted results a runner remembers, so that a late resend is refused and never run again. */
+/**
+ * Ids of evicted results a runner remembers, so that a late resend is refused and never run again.
+ */
 export const RUNNER_FORGOTTEN_MAX = 10_000;
-/** Time from a container's start to its runner's hello; 0.1 s is usual, a loaded machine needs more. */
+/**
+ * Time from a container's start to its runner's hello; 0.1 s is usual, a loaded machine needs more.
+ */
 export const RUNNER_DIAL_MS = 20_000;
 /** Time a runner has to dial again while its container still runs; a redial takes about 30 ms. */
 export const RUNNER_REDIAL_MS = 5000;
-/** Pings while calls run, and the silence after which the runner counts as dead (a paused one is not asked). */
+/**
+ * Pings while calls run, and the silence after which the runner counts as dead (a paused one is not
+ * asked).
+ */
 export const RUNNER_PING_MS = 5000;
 export const RUNNER_SILENCE_MS = 60_000;
 /** Longest wait of the runner between two dials when it is not woken by the socket's directory. */
@@ -251,7 +180,9 @@ export const BASH_TIMEOUT_MS_MAX = 3_600_000;
 export const FILE_TOOL_TIMEOUT_MS = 120_000;
 /** Start and end of a long output shown beside the path of the whole, in characters each. */
 export const TOOL_PREVIEW_CHARS = 5000;
-/** Output of one command held in memory before it goes to a file, in bytes (100,000 characters fit). */
+/**
+ * Output of one command held in memory before it goes to a file, in bytes (100,000 characters fit).
+ */
 export const TOOL_OUTPUT_MEMORY_BYTES = 512 * 1024;
 /** Output at which a command is stopped, in bytes; a flood must not fill the disk. */
 export const TOOL_OUTPUT_BYTES_MAX = 64 * 1024 * 1024;
@@ -274,11 +205,15 @@ export const SANDBOX_STOP_GRACE_SECONDS = 5;
 export const ENGINE_PING_MS = 3000;
 export const REGISTRY_PULL_MS = 20_000;
 
-// ── Session workflow, relay, follow and model calls (workflows, store, activities) ────────────────
+// ── Session workflow, relay, follow and model calls (workflows, store, activities) ───────────────
 
-/** Rounds of one turn before it stops with `tool_use_limit_reached_error`; a runaway agent's bound. */
+/**
+ * Rounds of one turn before it stops with `tool_use_limit_reached_error`; a runaway agent's bound.
+ */
 export const TURN_ROUNDS_MAX = 10_000;
-/** History events past which a run continues as new: parked, and between two steps (design.md 7). */
+/**
+ * History events past which a run continues as new: parked, and between two steps (design.md 7).
+ */
 export const CONTINUE_IDLE_EVENTS = 500;
 export const CONTINUE_STEP_EVENTS = 2000;
 /** Events named in one signal of the relay; the log has the rest. */
@@ -295,7 +230,10 @@ export const FOLLOW_LAG_EVENTS_MAX = 2000;
 export const FOLLOW_PREVIEWS_MAX = 1024;
 /** Command summary in the Temporal history, in characters (design.md 7). */
 export const CALL_SUMMARY_CHARS_MAX = 80;
-/** Largest piece of a preview, in characters; with JSON and UTF-8 it stays under a NOTIFY's 8,000 bytes. */
+/**
+ * Largest piece of a preview, in characters; with JSON and UTF-8 it stays under a NOTIFY's 8,000
+ * bytes.
+ */
 export const PREVIEW_PIECE_CHARS_MAX = 1000;
 /** Output tokens asked of a model whose route names no other bound. */
 export const MODEL_OUTPUT_TOKENS_MAX = 32_000;
@@ -310,13 +248,18 @@ export const ACTIVITY_BEAT_MS = 500;
 export const HOST_BEAT_MS = 10_000;
 export const HOST_LOST_MS = 120_000;
 
-// ── Scripted model (scripted-model) ───────────────────────────────────────────────────────────────
+// ── Scripted model (scripted-model) ──────────────────────────────────────────────────────────────
 
 /** Time to the first token of a scripted reply; tests and benchmarks set 0 (design.md 10). */
 export const SCRIPTED_DELAY_MS = 150;
-/** Pause after each word of `# tokens`, where the line names none: about the pace of a real model. */
+/**
+ * Pause after each word of `# tokens`, where the line names none: about the pace of a real model.
+ */
 export const SCRIPTED_WORD_MS = 20;
-/** Most words of one `# tokens`, longest pause of one `# wait` or word, most repeats of one `# fail`. */
+/**
+ * Most words of one `# tokens`, longest pause of one `# wait` or word, most repeats of one `#
+ * fail`.
+ */
 export const SCRIPTED_WORDS_MAX = 100_000;
 export const SCRIPTED_WAIT_MS_MAX = 600_000;
 export const SCRIPTED_FAIL_TIMES_MAX = 1000;
@@ -331,9 +274,13 @@ export const SCRIPTED_JSON_DELTA_CHARS_MAX = 512;
 export const SCRIPTED_RECENT_REQUESTS_MAX = 5000;
 /** Characters of a message text kept with a remembered request. */
 export const SCRIPTED_RECENT_TEXT_CHARS_MAX = 200;
-/** An idle connection is kept this long, longer than any client pools it: no request meets a close. */
+/**
+ * An idle connection is kept this long, longer than any client pools it: no request meets a close.
+ */
 export const SCRIPTED_KEEP_ALIVE_MS = 120_000;
-/** Program texts whose directives are remembered, and the length from which it pays, in characters. */
+/**
+ * Program texts whose directives are remembered, and the length from which it pays, in characters.
+ */
 export const SCRIPTED_PARSED_TEXTS_MAX = 256;
 export const SCRIPTED_PARSED_TEXT_CHARS_MIN = 512;
 /** sdk 1.11.0: MessageCreateParams.messages. */

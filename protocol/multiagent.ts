@@ -1,9 +1,10 @@
-// Multiagent configuration of agents and sessions: shapes only, held against the SDK so that stored and
-// typed bodies agree. Nothing here runs yet (not-yet.ts refuses it in requests).
+// Multiagent configuration of agents and sessions: shapes only, held against the SDK so that stored
+// and typed bodies agree. Nothing here runs yet (not-yet.ts refuses it in requests).
 
 import * as z from 'zod';
 import { textOf } from './fields.ts';
-import { ID_CHARS_MAX, MODEL_ID_CHARS_MAX, MULTIAGENT_ENTRIES_MAX } from './limits.ts';
+import { MODEL_ID_CHARS_MAX, MULTIAGENT_ENTRIES_MAX } from './field-limits.ts';
+import { ID_CHARS_MAX } from './limits.ts';
 
 const typed = <T extends string>(type: T) => z.strictObject({ type: z.literal(type) });
 const disabled = typed('disabled');

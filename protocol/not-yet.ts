@@ -2,7 +2,7 @@
 // ignored: each line of these tables is a 400 that names the field, and goes when its work is done
 // (with its row in docs/differences.md).
 
-import type { BetaLimitedNetworkParams } from '@anthropic-ai/sdk/resources/beta/environments/environments';
+import type { BetaLimitedNetworkParams } from '@anthropic-ai/sdk/resources/beta/environments';
 import type { CreateAgentRequest, UpdateAgentRequest } from './agents.ts';
 import type { CreateEnvironmentRequest, UpdateEnvironmentRequest } from './environments.ts';
 import { ApiError } from './errors.ts';

@@ -1,5 +1,5 @@
-// Page cursors: opaque to clients, a boundary row to the store. A cursor carries its order, so that it
-// cannot silently go on in another one. Whatever a client sends as a cursor either decodes to a
+// Page cursors: opaque to clients, a boundary row to the store. A cursor carries its order, so that
+// it cannot silently go on in another one. Whatever a client sends as a cursor either decodes to a
 // boundary of the right kind or is a 400: no cast in SQL ever fails on it.
 
 import * as z from 'zod';
@@ -17,8 +17,8 @@ export interface PageCursor {
 }
 
 /**
- * What a list is sorted by: `time` = creation time, then id; `number` = a number (empty for null), then
- * a number or an id.
+ * What a list is sorted by: `time` = creation time, then id; `number` = a number (empty for null),
+ * then a number or an id.
  */
 export type PageKeyKind = 'time' | 'number';
 
@@ -74,7 +74,8 @@ export function checkCursor(
   }
   const { gt, gte, lt, lte } = query.createdAt ?? {};
   const at = Date.parse(cursor.key[0]);
-  // Dates drop microseconds, so a boundary that equals a bound may be inside: only clear cases count.
+  // Dates drop microseconds, so a boundary that equals a bound may be inside: only clear cases
+  // count.
   const outside =
     [gt, gte].some((bound) => bound !== undefined && at < Date.parse(bound)) ||
     [lt, lte].some((bound) => bound !== undefined && at > Date.parse(bound));
@@ -90,7 +91,8 @@ export interface TimeRange {
 }
 
 /**
- * Shape of the query parameter `limit`; `defaultEntries` when absent. docs: api/overview (pagination).
+ * Shape of the query parameter `limit`; `defaultEntries` when absent. docs: api/overview
+ * (pagination).
  */
 export function limitParam(defaultEntries: number, maxEntries: number) {
   return z

@@ -1,6 +1,6 @@
-// From a request to a checked value: one call for bodies, one for queries. A refusal names the first
-// field that is wrong and what was expected there; of a union it speaks about the variant that the
-// client evidently meant.
+// From a request to a checked value: one call for bodies, one for queries. A refusal names the
+// first field that is wrong and what was expected there; of a union it speaks about the variant
+// that the client evidently meant.
 
 import type * as z from 'zod';
 import { ApiError } from './errors.ts';
@@ -24,9 +24,9 @@ const NAMED_VALUES_MAX = 12;
 export type QueryRecord = Readonly<Record<string, string | readonly string[]>>;
 
 /**
- * Checks a parsed JSON body and returns it typed. Throws a 400 whose message begins with the path of
- * the first wrong field (`events.0.content: …`). Also refuses what could not be stored: NUL, lone
- * surrogates, nesting deeper than `JSON_DEPTH_MAX`.
+ * Checks a parsed JSON body and returns it typed. Throws a 400 whose message begins with the path
+ * of the first wrong field (`events.0.content: …`). Also refuses what could not be stored: NUL,
+ * lone surrogates, nesting deeper than `JSON_DEPTH_MAX`.
  */
 export function parseBody<T extends z.ZodType>(schema: T, value: unknown): z.output<T> {
   const unstorable = findUnstorable(value, 0);

@@ -1,5 +1,5 @@
-// What is mounted in a session: files, repositories, memory stores. Shapes only; mounting is later work
-// (not-yet.ts refuses it in requests).
+// What is mounted in a session: files, repositories, memory stores. Shapes only; mounting is later
+// work (not-yet.ts refuses it in requests).
 
 import * as z from 'zod';
 import { idOf, textOf, timestamp } from './fields.ts';
@@ -11,7 +11,7 @@ import {
   MEMORY_INSTRUCTIONS_CHARS_MAX,
   MOUNT_PATH_CHARS_MAX,
   SESSION_RESOURCES_MAX,
-} from './limits.ts';
+} from './field-limits.ts';
 
 const mountPath = textOf(MOUNT_PATH_CHARS_MAX, 1).nullable().optional();
 const checkout = z.discriminatedUnion('type', [

@@ -1,6 +1,6 @@
-// Events that only the server emits, as the stream and the history carry them: what the agent did, what
-// became of the session and its threads, spans, workflow runs, and the previews that are never stored.
-// Every variant the SDK types is here, also those that nothing emits yet.
+// Events that only the server emits, as the stream and the history carry them: what the agent did,
+// what became of the session and its threads, spans, workflow runs, and the previews that are never
+// stored. Every variant the SDK types is here, also those that nothing emits yet.
 
 import * as z from 'zod';
 import { agentContent, messageContent, resultContent, textPiece } from './content.ts';
@@ -14,7 +14,7 @@ const typed = <T extends string>(type: T) => z.strictObject({ type: z.literal(ty
 const event = <T extends string, S extends z.ZodRawShape>(type: T, fields: S) =>
   z.strictObject({ type: z.literal(type), id: z.string(), processed_at: timestamp, ...fields });
 
-// ── Agent ─────────────────────────────────────────────────────────────────────────────────────────
+// ── Agent ────────────────────────────────────────────────────────────────────────────────────────
 
 const autoPermission = z.discriminatedUnion('type', [
   typed('allow'),
@@ -62,7 +62,7 @@ export const agentEvents = [
   }),
 ] as const;
 
-// ── Session and threads ───────────────────────────────────────────────────────────────────────────
+// ── Session and threads ──────────────────────────────────────────────────────────────────────────
 
 const failure = <T extends string, S extends z.ZodRawShape>(type: T, fields: S) =>
   z.strictObject({
@@ -144,7 +144,7 @@ export const sessionEvents = [
   event('session.thread_status_terminated', thread),
 ] as const;
 
-// ── Spans ─────────────────────────────────────────────────────────────────────────────────────────
+// ── Spans ────────────────────────────────────────────────────────────────────────────────────────
 
 const evaluation = { outcome_id: z.string(), iteration: z.number() };
 
@@ -166,7 +166,7 @@ export const spanEvents = [
   }),
 ] as const;
 
-// ── Workflow runs ─────────────────────────────────────────────────────────────────────────────────
+// ── Workflow runs ────────────────────────────────────────────────────────────────────────────────
 
 const runError = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('timeout_error'), message: z.string() }),
@@ -200,7 +200,7 @@ export const workflowRunEvents = [
   event('workflow_run.error', { error: runError, workflow_run_id: z.string().nullable() }),
 ] as const;
 
-// ── Previews ──────────────────────────────────────────────────────────────────────────────────────
+// ── Previews ─────────────────────────────────────────────────────────────────────────────────────
 
 export const previewEvents = [
   z.strictObject({

@@ -2,7 +2,7 @@
 // whatever becomes of the agent later.
 
 import * as z from 'zod';
-import type { BetaManagedAgentsSessionAgent } from '@anthropic-ai/sdk/resources/beta/sessions/sessions';
+import type { BetaManagedAgentsSessionAgent } from '@anthropic-ai/sdk/resources/beta/sessions';
 import { type Agent, agentDefinitionFields } from './agents.ts';
 import { sessionMultiagentShape } from './multiagent.ts';
 

@@ -26,7 +26,7 @@ import {
   PAGE_ENTRIES_MAX,
   SESSION_TITLE_CHARS_MAX,
   SESSION_VAULTS_MAX,
-} from './limits.ts';
+} from './field-limits.ts';
 import { limitParam, pageParam } from './page.ts';
 import { resourceShape, resourcesRequest } from './resources.ts';
 import { sessionAgentShape } from './session-agent.ts';
@@ -42,7 +42,7 @@ export type SessionStatus = Session['status'];
 /** sdk 1.11.0: BetaManagedAgentsSessionUsage. */
 export type SessionUsage = BetaManagedAgentsSessionUsage;
 
-// ── Requests ──────────────────────────────────────────────────────────────────────────────────────
+// ── Requests ─────────────────────────────────────────────────────────────────────────────────────
 
 const agentId = idOf('agent');
 const version = z.int().min(1).optional();
@@ -98,7 +98,7 @@ export const listSessionsQuery = z.strictObject({
   statuses: listParam(sessionStatus),
 });
 
-// ── Responses ─────────────────────────────────────────────────────────────────────────────────────
+// ── Responses ────────────────────────────────────────────────────────────────────────────────────
 
 export const sessionShape = z.strictObject({
   id: z.string(),

@@ -1,6 +1,6 @@
-// Text that PostgreSQL can keep: its `text` and `jsonb` know no NUL and no half of a surrogate pair.
-// Requests that carry one are refused (parse.ts); what comes from a container or a model is mended
-// here before it is appended.
+// Text that PostgreSQL can keep: its `text` and `jsonb` know no NUL and no half of a surrogate
+// pair. Requests that carry one are refused (parse.ts); what comes from a container or a model is
+// mended here before it is appended.
 
 /** Says whether a text can be stored as it is. */
 export function isStorableText(text: string): boolean {
@@ -12,7 +12,10 @@ export function storableText(text: string): string {
   return isStorableText(text) ? text : text.replaceAll('\0', '\uFFFD').toWellFormed();
 }
 
-/** Does the same to every text of a JSON value, keys included; a storable value is copied, not changed. */
+/**
+ * Does the same to every text of a JSON value, keys included; a storable value is copied, not
+ * changed.
+ */
 export function storableJson<T>(value: T): T;
 export function storableJson(value: unknown): unknown {
   if (typeof value === 'string') return storableText(value);
@@ -25,7 +28,9 @@ export function storableJson(value: unknown): unknown {
   return Object.fromEntries(entries);
 }
 
-/** Length in characters as people and the documentation count them: code points, not UTF-16 units. */
+/**
+ * Length in characters as people and the documentation count them: code points, not UTF-16 units.
+ */
 export function exceedsChars(text: string, charsMax: number): boolean {
   if (text.length <= charsMax) return false;
   if (text.length > charsMax * 2) return true;

@@ -1,11 +1,11 @@
-// Session threads on the wire. Every session has its primary thread; the others come with multi-agent
-// sessions, but parse already.
+// Session threads on the wire. Every session has its primary thread; the others come with
+// multi-agent sessions, but parse already.
 
 import * as z from 'zod';
-import type { BetaManagedAgentsSessionThread } from '@anthropic-ai/sdk/resources/beta/sessions/threads/threads';
+import type { BetaManagedAgentsSessionThread } from '@anthropic-ai/sdk/resources/beta/sessions';
 import { agentDefinitionFields } from './agents.ts';
 import { listParam, timestamp } from './fields.ts';
-import { EVENT_PAGE_ENTRIES_MAX } from './limits.ts';
+import { EVENT_PAGE_ENTRIES_MAX } from './field-limits.ts';
 import { advisorShape } from './multiagent.ts';
 import { limitParam, pageParam } from './page.ts';
 import { threadAgentShape } from './session-agent.ts';

@@ -1,6 +1,6 @@
-// The tools of an agent: what a request may say about them, what a response says (everything resolved),
-// and the rules that hold between the entries. Who runs a tool and whether it must ask is read from the
-// resolved form only.
+// The tools of an agent: what a request may say about them, what a response says (everything
+// resolved), and the rules that hold between the entries. Who runs a tool and whether it must ask
+// is read from the resolved form only.
 
 import * as z from 'zod';
 import type {
@@ -16,13 +16,13 @@ import {
   MCP_SERVER_NAME_CHARS_MAX,
   TOOL_DESCRIPTION_CHARS_MAX,
   TOOL_ENTRIES_MAX,
-  TOOL_NAME_CHARS_MAX,
   TOOL_PROPERTY_CHARS_MAX,
   TOOLS_RESOLVED_MAX,
   URL_SOURCE_TOOLS_MAX,
   WEB_DOMAIN_CHARS_MAX,
   WEB_DOMAINS_MAX,
-} from './limits.ts';
+} from './field-limits.ts';
+import { TOOL_NAME_CHARS_MAX } from './limits.ts';
 
 /** Tools of `agent_toolset_20260401` that run in the sandbox. docs: managed-agents/tools. */
 export const SANDBOX_TOOLS = ['bash', 'read', 'write', 'edit', 'glob', 'grep'] as const;
@@ -43,7 +43,7 @@ export const permissionPolicy = z.discriminatedUnion('type', [
 ]);
 export type PermissionPolicy = z.infer<typeof permissionPolicy>;
 
-// ── Settings of the web tools ─────────────────────────────────────────────────────────────────────
+// ── Settings of the web tools ────────────────────────────────────────────────────────────────────
 
 const domains = z.array(textOf(WEB_DOMAIN_CHARS_MAX, 1)).min(1).max(WEB_DOMAINS_MAX);
 const userLocation = z.strictObject({
@@ -76,7 +76,7 @@ const urlSources = z.strictObject({
   user_input: userInputSource.nullable(),
 });
 
-// ── Requests ──────────────────────────────────────────────────────────────────────────────────────
+// ── Requests ─────────────────────────────────────────────────────────────────────────────────────
 
 const switches = {
   enabled: z.boolean().nullable().optional(),
@@ -162,7 +162,7 @@ export const toolsRequest = z
     if (problem !== undefined) context.addIssue({ code: 'custom', ...problem });
   });
 
-// ── Responses ─────────────────────────────────────────────────────────────────────────────────────
+// ── Responses ────────────────────────────────────────────────────────────────────────────────────
 
 const resolved = { enabled: z.boolean(), permission_policy: permissionPolicy };
 const config = <T extends BuiltInToolName>(name: T) =>
@@ -221,8 +221,8 @@ export function resolvedTools(tools: readonly ToolRequest[]): Tool[] {
 }
 
 /**
- * Tells how a built-in tool is set for an agent: its own entry, else its toolset's default; null when
- * the agent has no built-in toolset. A tool that is not enabled is neither offered nor run.
+ * Tells how a built-in tool is set for an agent: its own entry, else its toolset's default; null
+ * when the agent has no built-in toolset. A tool that is not enabled is neither offered nor run.
  */
 export function builtInToolSettings(
   tools: readonly Tool[],
@@ -304,7 +304,7 @@ function resolvedMcpToolset(toolset: McpToolsetRequest): BetaManagedAgentsMCPToo
   };
 }
 
-// ── Rules ─────────────────────────────────────────────────────────────────────────────────────────
+// ── Rules ────────────────────────────────────────────────────────────────────────────────────────
 
 function customNameProblem(name: string): string | undefined {
   if (!/^[A-Za-z0-9_-]+$/.test(name) || name.length > TOOL_NAME_CHARS_MAX) {

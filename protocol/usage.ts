@@ -1,7 +1,8 @@
-// Usage, cost, budgets and times of sessions and threads, as responses and events carry them.
+// Usage, cost and budgets of sessions and threads, as responses and events carry them. Money is
+// whole cents as text, so that no rounding of floats ever touches it.
 
 import * as z from 'zod';
-import { BUDGET_AMOUNT_DIGITS_MAX } from './limits.ts';
+import { BUDGET_AMOUNT_DIGITS_MAX } from './field-limits.ts';
 
 /** sdk 1.11.0: BetaMonetaryAmount: whole cents as text, no leading zero. */
 const money = z.strictObject({ amount: z.string(), currency: z.literal('USD') });

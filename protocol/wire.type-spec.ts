@@ -1,6 +1,6 @@
-// Fails to compile when our shapes and the SDK's types part; it has no run time. Every shape is held
-// for identity, key by key and optionality included, so that a field the SDK gains, loses or makes
-// nullable shows here by name, in requests as in responses.
+// Fails to compile when our shapes and the SDK's types part; it has no run time. Every shape is
+// held for identity, key by key and optionality included, so that a field the SDK gains, loses or
+// makes nullable shows here by name, in requests as in responses.
 
 import type * as z from 'zod';
 import type * as oldAgents from 'anthropic-sdk-0-86/resources/beta/agents/agents';
@@ -22,7 +22,7 @@ import type * as events from './events.ts';
 import type * as sessions from './sessions.ts';
 import type * as threads from './threads.ts';
 
-// ── The comparison ────────────────────────────────────────────────────────────────────────────────
+// ── The comparison ───────────────────────────────────────────────────────────────────────────────
 
 /** The same type with aliases, interfaces, `readonly` and `string & {}` written out. */
 type Plain<T> = T extends string
@@ -75,7 +75,7 @@ declare function accepts<_Wider, _Narrower extends _Wider>(): void;
 type Out<T extends z.ZodType> = z.output<T>;
 type In<T extends z.ZodType> = z.input<T>;
 
-// ── Responses ─────────────────────────────────────────────────────────────────────────────────────
+// ── Responses ────────────────────────────────────────────────────────────────────────────────────
 
 holds<Same<Out<typeof agents.agentShape>, sdkAgents.BetaManagedAgentsAgent>>();
 holds<Same<Out<typeof environments.environmentShape>, sdkEnvironments.BetaEnvironment>>();
@@ -95,7 +95,7 @@ noneOf<
 /** Ours on top of the SDK's: the type of 413 is documented, yet not in its union. */
 holds<Same<ApiErrorType, ErrorType | 'request_too_large'>>();
 
-// ── Request bodies ────────────────────────────────────────────────────────────────────────────────
+// ── Request bodies ───────────────────────────────────────────────────────────────────────────────
 
 type AgentCreate = Sent<sdkAgents.AgentCreateParams>;
 type AgentUpdate = Sent<sdkAgents.AgentUpdateParams>;
@@ -121,7 +121,7 @@ accepts<In<typeof events.sendEventsRequest>, Plain<EventSend>>();
 holds<Same<Out<typeof events.sendEventsRequest>, EventSend>>();
 noneOf<SameByType<Out<typeof events.clientEventShape>, sdkEvents.BetaManagedAgentsEventParams>>();
 
-// ── Request bodies of the old generation (SDK 0.86.1) ─────────────────────────────────────────────
+// ── Request bodies of the old generation (SDK 0.86.1) ────────────────────────────────────────────
 
 accepts<In<typeof agents.createAgentRequest>, Plain<Sent<oldAgents.AgentCreateParams>>>();
 accepts<In<typeof agents.updateAgentRequest>, Plain<Sent<oldAgents.AgentUpdateParams>>>();
@@ -137,7 +137,7 @@ accepts<In<typeof sessions.createSessionRequest>, Plain<Sent<oldSessions.Session
 accepts<In<typeof sessions.updateSessionRequest>, Plain<Sent<oldSessions.SessionUpdateParams>>>();
 accepts<In<typeof events.sendEventsRequest>, Plain<Sent<oldEvents.EventSendParams>>>();
 
-// ── Queries: the names, and the values of the closed lists ────────────────────────────────────────
+// ── Queries: the names, and the values of the closed lists ───────────────────────────────────────
 
 type QueryNames<T extends z.ZodType> = keyof Out<T>;
 type SdkNames<T> = Folded<keyof Sent<T>>;

@@ -30,6 +30,7 @@ export const LABEL_RUNTIME = 'holdfast.runtime';
 export const BRIDGE_NAME = 'holdfast-unrestricted';
 export const BRIDGE_OPTIONS = { 'com.docker.network.bridge.enable_icc': 'false' };
 
+const TMP_MEMORY_SHARE = 4;
 const NANO_CPUS = 1_000_000_000;
 const USER = '1000:1000';
 const NNP = 'no-new-privileges:true';
@@ -62,6 +63,8 @@ export interface SettingsInput {
 /** The engine's create request for one sandbox. */
 export function containerSettings(input: SettingsInput): ContainerSettings {
   const { spec, limits } = input;
+  // What lies in a tmpfs counts as memory and no kill frees it, so it never gets the larger part.
+  const tmpBytes = Math.min(limits.tmpBytes, Math.floor(limits.memoryBytes / TMP_MEMORY_SHARE));
   const labels = { [LABEL_SANDBOX]: spec.sandboxId, [LABEL_HOST]: input.hostId };
   return {
     name: containerName(spec.sandboxId),
@@ -96,8 +99,8 @@ export function containerSettings(input: SettingsInput): ContainerSettings {
         { Name: 'core', Soft: 0, Hard: 0 },
       ],
       Tmpfs: {
-        '/tmp': `rw,exec,nosuid,nodev,mode=1777,size=${limits.tmpBytes}`,
-        '/var/tmp': `rw,exec,nosuid,nodev,mode=1777,size=${limits.tmpBytes}`,
+        '/tmp': `rw,exec,nosuid,nodev,mode=1777,size=${tmpBytes}`,
+        '/var/tmp': `rw,exec,nosuid,nodev,mode=1777,size=${tmpBytes}`,
       },
       Mounts: mounts(input, labels),
       LogConfig: { Type: 'json-file', Config: { 'max-size': '1m', 'max-file': '1' } },

@@ -1,6 +1,6 @@
-// Makes and recognises what is opaque in a reply: ids and thinking signatures. Both carry what a later
-// request needs for its checks, so that the server can remember nothing: a signature proves that a
-// thinking block is ours and unchanged, a tool use's id says whether thinking led to it.
+// Makes and recognises what is opaque in a reply: ids and thinking signatures. Both carry what a
+// later request needs for its checks, so that the server can remember nothing: a signature proves
+// that a thinking block is ours and unchanged, a tool use's id says whether thinking led to it.
 
 import { createHash, randomBytes } from 'node:crypto';
 

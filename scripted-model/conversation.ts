@@ -1,6 +1,6 @@
-// Reads a transcript once and says where the program stands: which directives are done, what is left,
-// what ran in this turn. Pure, and the reason why the server can be stateless: the assistant messages
-// in the request are the memory of what was answered already.
+// Reads a transcript once and says where the program stands: which directives are done, what is
+// left, what ran in this turn. Pure, and the reason why the server can be stateless: the assistant
+// messages in the request are the memory of what was answered already.
 
 import type Anthropic from '@anthropic-ai/sdk';
 import { parseDirectives, type Directive } from './directives.ts';
@@ -34,7 +34,7 @@ interface Line {
   text: number;
 }
 
-/** Walks messages that validation has passed; texts of tool results and documents are no program. */
+/** Walks checked messages; the texts of tool results and documents are no program. */
 export function readConversation(messages: readonly MessageParam[]): Conversation {
   const program: Line[] = [];
   let done = 0;
@@ -68,7 +68,7 @@ export function readConversation(messages: readonly MessageParam[]): Conversatio
   return { pending, doneCount: compactedCount(messages[0]) + done, ...turn, lastResult };
 }
 
-/** First words of the summary that a compaction request gets, with the number of directives done. */
+/** First words of the summary that a compaction request gets. */
 export function summaryHead(doneCount: number): string {
   return `Summary by the scripted model: ${doneCount} directives are done.`;
 }
@@ -86,18 +86,18 @@ export function blocksOf(message: MessageParam): ContentBlockParam[] {
 }
 
 /**
- * Says whether a line yields to a user text that came after it. Lines that stop or slow a reply do: the
- * reply they stood for was given up (retries spent, refused, interrupted), and to repeat it would lock
- * the session for ever.
+ * Says whether a line yields to a user text that came after it. Lines that stop or slow a reply do:
+ * the reply they stood for was given up (retries spent, refused, interrupted), and to repeat it
+ * would lock the session for ever.
  */
 export function yieldsToLaterText({ kind }: Directive): boolean {
   return kind !== 'call' && kind !== 'say' && kind !== 'think';
 }
 
 /**
- * Position after one assistant message. With tool uses, as many calls are done and what stood before
- * them. Without, it was an ending: everything up to the line that ended it, or to the first call if the
- * message was cut short (output limit, interrupt).
+ * Position after one assistant message. With tool uses, as many calls are done and what stood
+ * before them. Without, it was an ending: everything up to the line that ended it, or to the first
+ * call if the message was cut short (output limit, interrupt).
  */
 function afterAnswer(
   program: readonly Line[],

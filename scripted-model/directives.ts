@@ -1,6 +1,6 @@
 // The directive language: the lines of a user text that say what the scripted model does next.
-// Parsing is pure and never fails: a line that is no directive is prose and means nothing here, so any
-// text a person may write is a valid program. The table for people is docs/scripted-model.md.
+// Parsing is pure and never fails: a line that is no directive is prose and means nothing here, so
+// any text a person may write is a valid program. The table for people is docs/scripted-model.md.
 
 import {
   SCRIPTED_FAIL_TIMES_MAX,
@@ -51,7 +51,7 @@ const WAIT = /^# wait (\d+)$/;
 const TOKENS = /^# tokens (\d+)(?: (\d+))?$/;
 const CALL = /^@(&?) ?([A-Za-z0-9_-]+)\s+(\{.*\})$/;
 
-/** Directives of long texts, by text: a program of a thousand lines comes with a thousand requests. */
+/** Directives of long texts, by text: a thousand lines come with a thousand requests. */
 const parsedTexts = new Map<string, readonly Directive[]>();
 
 /** Reads one user text; the same text gives the same (shared, never to be changed) array. */
@@ -80,8 +80,8 @@ export function writeDirectives(directives: readonly Directive[]): string {
 
 function parseLines(text: string): Directive[] {
   const directives: Directive[] = [];
-  // The directive of the line directly above: adjacent lines of a kind belong together, and any other
-  // line, an empty one too, ends a group.
+  // The directive of the line directly above: adjacent lines of a kind belong together, and any
+  // other line, an empty one too, ends a group.
   let above: Directive | undefined;
   for (const line of text.split('\n')) {
     const found = parseLine(line.trimEnd());

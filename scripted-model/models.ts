@@ -1,5 +1,5 @@
-// The model list of the scripted model: one entry, and any other id is answered for as well, because
-// an agent made for a real model has to run here unchanged.
+// The model list of the scripted model: one entry, and any other id is answered for as well,
+// because an agent made for a real model has to run here unchanged.
 
 import type Anthropic from '@anthropic-ai/sdk';
 

@@ -1,6 +1,6 @@
-// What the server was asked lately: times, sizes and beginnings of texts, for tests and benchmarks that
-// ask "when did the next model call come, and what did it hold". Bounded, in memory, and never read for
-// a reply.
+// What the server was asked lately: times, sizes and beginnings of texts, for tests and benchmarks
+// that ask "when did the next model call come, and what did it hold". Bounded, in memory, and never
+// read for a reply.
 
 import type Anthropic from '@anthropic-ai/sdk';
 import {
@@ -60,7 +60,7 @@ export class RecentRequests {
     return entry;
   }
 
-  /** Entries after a number, oldest first, optionally only those whose first text holds a string. */
+  /** Entries after a number whose first text holds the string, oldest first. */
   list(after: number, contains: string): RecentRequest[] {
     return this.#entries
       .slice(-SCRIPTED_RECENT_REQUESTS_MAX)

@@ -1,5 +1,6 @@
-// Decides one reply: a request's conversation in, the plan of its content blocks out. Pure and without
-// a clock, so the same request always gets the same plan; how a plan becomes bytes is in stream.ts.
+// Decides one reply: a request's conversation in, the plan of its content blocks out. Pure and
+// without a clock, so the same request always gets the same plan; how a plan becomes bytes is in
+// stream.ts.
 
 import type Anthropic from '@anthropic-ai/sdk';
 import {
@@ -113,10 +114,10 @@ function callGroup(
 }
 
 /**
- * Name under which a tool is offered: as written, else the one MCP tool whose own name it is, else as
- * written all the same, so that a call of a tool nobody offers can be tried.
+ * Name under which a tool is offered: as written, else the one MCP tool whose own name it is, else
+ * as written all the same, so that a call of a tool nobody offers can be tried.
  */
-export function offeredName(tool: string, toolNames: readonly string[]): string {
+function offeredName(tool: string, toolNames: readonly string[]): string {
   if (toolNames.includes(tool)) return tool;
   const candidates = toolNames.filter((name) => isMcpName(name, tool));
   return candidates.length === 1 ? candidates[0]! : tool.slice(0, TOOL_NAME_CHARS_MAX);
@@ -158,7 +159,7 @@ function resultText({ content }: Anthropic.ToolResultBlockParam): string {
     .join('\n');
 }
 
-/** The program left, in a text that is a program itself: it goes on from there when sent as a user's. */
+/** What is left, in a text that is a program itself and goes on when it comes from a user. */
 function summaryOf({ doneCount, pending }: Conversation): string {
   const rest = pending.map(({ directive }) => directive);
   const left = rest.length === 0 ? '' : ` Left to do:\n${writeDirectives(rest)}`;

@@ -1,5 +1,6 @@
-// What the scripted model answers to a bad request: one error class, the upstream's closed list of error
-// types, and the one error body, sent as an HTTP answer or as an `error` frame once a stream has begun.
+// What the scripted model answers to a bad request: one error class, the upstream's closed list of
+// error types, and the one error body, sent as an HTTP answer or as an `error` frame once a stream
+// has begun.
 
 export interface ErrorBody {
   type: 'error';

@@ -1,6 +1,7 @@
 // Checks a Messages request as strictly as the upstream does wherever a looser check would let a
-// broken transcript pass our tests. Nothing is repaired: the first fault is a 400 with its field path.
-// What every request repeats (tools, config) is checked here, the messages in transcript-rules.ts.
+// broken transcript pass our tests. Nothing is repaired: the first fault is a 400 with its field
+// path. What every request repeats (tools, config) is checked here, the messages in
+// transcript-rules.ts.
 
 import type Anthropic from '@anthropic-ai/sdk';
 import {
@@ -23,16 +24,15 @@ export interface MessagesRequest {
 }
 
 /** sdk 1.11.0: MessageCreateParams of the stable and the beta resource, and what older ones had. */
-const FIELDS = new Set([
-  ...['model', 'max_tokens', 'messages', 'stream', 'system', 'tools', 'tool_choice', 'thinking'],
-  ...['cache_control', 'container', 'context_management', 'diagnostics', 'inference_geo'],
-  ...['mcp_servers', 'metadata', 'output_config', 'output_format', 'service_tier', 'speed'],
-  ...['stop_sequences', 'temperature', 'top_k', 'top_p', 'billing_policy', 'compaction'],
-  ...['fallback_credit_token', 'fallbacks', 'thread', 'user_profile_id', 'workspace_id'],
-]);
+const FIELDS = new Set(
+  `model max_tokens messages stream system tools tool_choice thinking cache_control container
+  context_management diagnostics inference_geo mcp_servers metadata output_config output_format
+  service_tier speed stop_sequences temperature top_k top_p billing_policy compaction
+  fallback_credit_token fallbacks thread user_profile_id workspace_id`.split(/\s+/),
+);
 const TOOL_NAME = /^[a-zA-Z0-9_-]{1,128}$/;
 
-/** Returns the body as a request, or throws a `RequestError`; `forCount` asks for no output limit. */
+/** Returns the body as a request or throws a `RequestError`; `forCount` needs no `max_tokens`. */
 export function checkRequest(body: unknown, forCount = false): MessagesRequest {
   if (!isRecord(body)) invalid('body', 'a JSON object is expected');
   for (const key of Object.keys(body)) {

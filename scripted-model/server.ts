@@ -1,6 +1,7 @@
-// The scripted model as a program: a Messages-API server on one port whose words come from the user's
-// own lines (docs/scripted-model.md). Every reply follows from its request alone; the list of recent
-// requests is for onlookers. Prints `{"port":N}` when it listens; ends on SIGTERM and SIGINT.
+// The scripted model as a program: a Messages-API server on one port whose words come from the
+// user's own lines (docs/scripted-model.md). Every reply follows from its request alone; the list
+// of recent requests is for onlookers. Prints `{"port":N}` when it listens; ends on SIGTERM and
+// SIGINT.
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -176,7 +177,7 @@ async function readJson(request: IncomingMessage): Promise<unknown> {
   }
 }
 
-/** The last resort of every request: a refusal is an answer, a client that went is nothing. */
+/** The last resort of a request: a caller's mistake is an answer, a client that went is nothing. */
 function fail({ response, requestId, signal }: Exchange, error: unknown): void {
   if (signal.aborted) return;
   const isExpected = error instanceof RequestError;

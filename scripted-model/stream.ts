@@ -1,5 +1,5 @@
-// Writes a reply to an HTTP response, as server-sent events or as one JSON body. Keeps the pace of the
-// plan, stops at once when the client hangs up, and cuts or fails where the plan says so.
+// Writes a reply to an HTTP response, as server-sent events or as one JSON body. Keeps the pace of
+// the plan, stops at once when the client hangs up, and cuts or fails where the plan says so.
 
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
@@ -31,7 +31,8 @@ export async function streamReply(
       await once(response, 'drain', { signal: context.signal });
     }
   };
-  // Pauses are kept by due time: a late timer shortens the next one, so a thousand words stay on pace.
+  // Pauses are kept by due time: a late timer shortens the next one, so a thousand words stay on
+  // pace.
   let dueMs = performance.now();
   for (const part of replyParts(reply)) {
     if (part.kind === 'event') {
@@ -65,8 +66,8 @@ export async function sendReply(
 }
 
 /**
- * The failure that answers the whole request, with the pause before it: one that comes before anything
- * was said, or any in a reply that does not stream.
+ * The failure that answers the whole request, with the pause before it: one that comes before
+ * anything was said, or any in a reply that does not stream.
  */
 export function failureOf(
   plan: ReplyPlan,

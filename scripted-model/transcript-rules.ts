@@ -1,6 +1,7 @@
-// The rules a transcript keeps, as the upstream enforces them: who speaks first and last, that every
-// tool use has its one result in the message right after it, that thinking comes back unchanged. These
-// are the checks that catch a transcript built wrongly after a crash, a retry or an interrupt.
+// The rules a transcript keeps, as the upstream enforces them: who speaks first and last, that
+// every tool use has its one result in the message right after it, that thinking comes back
+// unchanged. These are the checks that catch a transcript built wrongly after a crash, a retry or
+// an interrupt.
 
 import { isOwnSignature, isThoughtToolUse } from './blocks.ts';
 import { invalid } from './request-error.ts';
@@ -10,6 +11,12 @@ type Block = Record<string, unknown>;
 interface Message {
   role: 'user' | 'assistant' | 'system';
   blocks: Block[];
+}
+
+/** Where a block stands; its path is written for an error only, as blocks come by the thousand. */
+interface Place {
+  at: number;
+  index: number;
 }
 
 interface Turn {
@@ -26,27 +33,28 @@ const BLOCK_FIELDS: Readonly<Record<string, ReadonlySet<string>>> = {
   thinking: new Set(['type', 'thinking', 'signature']),
   redacted_thinking: new Set(['type', 'data']),
   tool_use: new Set(['type', 'id', 'name', 'input', 'caller', 'cache_control', 'toolset_name']),
-  tool_result: new Set([
-    ...['type', 'tool_use_id', 'content', 'is_error', 'cache_control', 'toolset_name'],
-  ]),
+  tool_result: new Set('type tool_use_id content is_error cache_control toolset_name'.split(' ')),
 };
 const ASSISTANT_ONLY = new Set(['tool_use', 'thinking', 'redacted_thinking']);
+const THINKING: ReadonlySet<unknown> = new Set(['thinking', 'redacted_thinking']);
 
-/** Checks the messages and returns how many cache breakpoints they hold; throws a `RequestError`. */
+/** Checks the messages and returns their cache breakpoints' count; throws a `RequestError`. */
 export function checkTranscript(messages: readonly unknown[]): number {
   const turns: Turn[] = [];
   let marked = 0;
   for (const [at, message] of messages.entries()) {
     const { role, blocks } = checkMessage(message, at);
-    for (const [index, block] of blocks.entries()) {
-      checkBlock(block, `messages.${at}.content.${index}`, role);
+    let index = 0;
+    for (const block of blocks) {
+      checkBlock(block, role, { at, index });
       if (block['cache_control'] != null) marked += 1;
+      index += 1;
     }
     if (role === 'system') continue;
     const last = turns.at(-1);
     // Neighbours of one role are one turn. sdk 1.11.0: MessageCreateParams.messages.
-    if (last?.role === role) last.blocks.push(...blocks);
-    else turns.push({ role, at, blocks: [...blocks] });
+    if (last?.role === role) last.blocks = [...last.blocks, ...blocks];
+    else turns.push({ role, at, blocks });
   }
   if (turns[0]?.role !== 'user') invalid('messages', 'the first message must be a user message');
   const last = turns.at(-1)!;
@@ -64,91 +72,88 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
 }
 
 function checkMessage(message: unknown, at: number): Message {
-  const path = `messages.${at}`;
-  if (!isRecord(message)) invalid(path, 'an object is expected');
-  for (const key of Object.keys(message)) {
-    if (key !== 'role' && key !== 'content') invalid(`${path}.${key}`, 'no such field is known');
+  if (!isRecord(message)) invalid(`messages.${at}`, 'an object is expected');
+  for (const key in message) {
+    if (key !== 'role' && key !== 'content') {
+      invalid(`messages.${at}.${key}`, 'no such field is known');
+    }
   }
   const { role, content } = message;
   if (role !== 'user' && role !== 'assistant' && role !== 'system') {
-    invalid(`${path}.role`, '"user", "assistant" or "system" is expected');
+    invalid(`messages.${at}.role`, '"user", "assistant" or "system" is expected');
   }
-  if (typeof content === 'string') {
-    if (content === '') invalid(path, 'a message may not be empty');
-    return { role, blocks: [{ type: 'text', text: content }] };
+  if (content === '') invalid(`messages.${at}`, 'a message may not be empty');
+  if (typeof content === 'string') return { role, blocks: [{ type: 'text', text: content }] };
+  if (!Array.isArray(content)) {
+    invalid(`messages.${at}.content`, 'a string or an array is expected');
   }
-  if (!Array.isArray(content)) invalid(`${path}.content`, 'a string or an array is expected');
-  if (content.length === 0) invalid(path, 'a message may not be empty');
-  const strange = content.findIndex((block) => !isRecord(block));
-  if (strange >= 0) invalid(`${path}.content.${strange}`, 'an object is expected');
+  if (content.length === 0) invalid(`messages.${at}`, 'a message may not be empty');
   return { role, blocks: content as Block[] };
 }
 
-function checkBlock(block: Block, path: string, role: string): void {
+function checkBlock(block: Block, role: Message['role'], place: Place): void {
+  if (!isRecord(block)) wrong(place, '', 'an object is expected');
   const { type } = block;
-  if (typeof type !== 'string') invalid(`${path}.type`, 'the field is required');
+  if (typeof type !== 'string') wrong(place, 'type', 'the field is required');
   const fields = BLOCK_FIELDS[type];
   if (fields !== undefined) {
-    for (const key of Object.keys(block)) {
-      if (!fields.has(key)) invalid(`${path}.${key}`, `no such field is known in ${type}`);
+    for (const key in block) {
+      if (!fields.has(key)) wrong(place, key, `no such field is known in ${type}`);
     }
   }
   if (ASSISTANT_ONLY.has(type) && role !== 'assistant') {
-    invalid(path, `a ${type} block belongs into an assistant message`);
+    wrong(place, '', `a ${type} block belongs into an assistant message`);
   }
   switch (type) {
     case 'text':
-      checkText(block, path);
+      checkText(block, place);
       break;
     case 'thinking':
-      checkThinking(block, path);
+      checkThinking(block, place);
       break;
     case 'tool_use':
-      checkToolUse(block, path);
+      checkToolUse(block, place);
       break;
     case 'tool_result':
-      if (role !== 'user') invalid(path, 'a tool_result block belongs into a user message');
-      checkToolResult(block, path);
+      if (role !== 'user') wrong(place, '', 'a tool_result block belongs into a user message');
+      checkToolResult(block, place);
       break;
   }
 }
 
-function checkText({ text, cache_control: control }: Block, path: string): void {
-  if (typeof text !== 'string') invalid(`${path}.text`, 'a string is expected');
-  if (text === '') {
-    invalid(
-      path,
-      `a text block may not be empty${control == null ? '' : ', less so a cached one'}`,
-    );
-  }
-  if (text.trim() === '') invalid(path, 'a text block may not be blank');
+function wrong({ at, index }: Place, field: string, message: string): never {
+  invalid(`messages.${at}.content.${index}${field === '' ? '' : `.${field}`}`, message);
 }
 
-function checkThinking({ thinking, signature }: Block, path: string): void {
-  if (typeof thinking !== 'string') invalid(`${path}.thinking`, 'a string is expected');
-  if (typeof signature !== 'string') invalid(`${path}.signature`, 'a string is expected');
+function checkText({ text }: Block, place: Place): void {
+  if (typeof text !== 'string') wrong(place, 'text', 'a string is expected');
+  if (!/\S/.test(text)) wrong(place, '', 'a text block may not be empty or blank');
+}
+
+function checkThinking({ thinking, signature }: Block, place: Place): void {
+  if (typeof thinking !== 'string') wrong(place, 'thinking', 'a string is expected');
+  if (typeof signature !== 'string') wrong(place, 'signature', 'a string is expected');
   if (!isOwnSignature(thinking, signature)) {
-    invalid(path, 'the `signature` is not the one this `thinking` was sent with');
+    wrong(place, '', 'the `signature` is not the one this `thinking` was sent with');
   }
 }
 
-function checkToolUse({ id, name, input }: Block, path: string): void {
+function checkToolUse({ id, name, input }: Block, place: Place): void {
   if (typeof id !== 'string' || !TOOL_USE_ID.test(id)) {
-    invalid(`${path}.id`, 'letters, digits, _ and - are expected');
+    wrong(place, 'id', 'letters, digits, _ and - are expected');
   }
-  if (typeof name !== 'string' || name === '') invalid(`${path}.name`, 'the field is required');
-  if (!isRecord(input)) invalid(`${path}.input`, 'an object is expected');
+  if (typeof name !== 'string' || name === '') wrong(place, 'name', 'the field is required');
+  if (!isRecord(input)) wrong(place, 'input', 'an object is expected');
 }
 
-function checkToolResult({ tool_use_id: id, content }: Block, path: string): void {
-  if (typeof id !== 'string') invalid(`${path}.tool_use_id`, 'the field is required');
+function checkToolResult({ tool_use_id: id, content }: Block, place: Place): void {
+  if (typeof id !== 'string') wrong(place, 'tool_use_id', 'the field is required');
   if (content === undefined || typeof content === 'string') return;
-  if (!Array.isArray(content)) invalid(`${path}.content`, 'a string or an array is expected');
-  for (const [at, block] of content.entries()) {
-    const inner = `${path}.content.${at}`;
-    if (!isRecord(block)) invalid(inner, 'an object is expected');
+  if (!Array.isArray(content)) wrong(place, 'content', 'a string or an array is expected');
+  for (const block of content) {
+    if (!isRecord(block)) wrong(place, 'content', 'an array of blocks is expected');
     if (block['type'] === 'text' && block['text'] === '') {
-      invalid(inner, 'a text block may not be empty');
+      wrong(place, 'content', 'a text block may not be empty');
     }
   }
 }
@@ -156,42 +161,43 @@ function checkToolResult({ tool_use_id: id, content }: Block, path: string): voi
 /** Every tool use is answered once, in the very next message and before anything else in it. */
 function checkToolPairs(turns: readonly Turn[]): void {
   const known = new Set<string>();
-  let open = new Set<string>();
+  const open = new Set<string>();
   for (const { role, at, blocks } of turns) {
-    const path = `messages.${at}`;
     if (role === 'user') {
-      checkResults(blocks, path, open);
-      open = new Set();
+      checkResults(blocks, at, open);
       continue;
     }
-    for (const block of blocks) {
-      if (block['type'] !== 'tool_use') continue;
-      const id = block['id'] as string;
-      if (known.has(id)) invalid(path, `tool_use ids must differ, ${id} is there twice`);
-      known.add(id);
-      open.add(id);
+    for (const { type, id } of blocks) {
+      if (type !== 'tool_use') continue;
+      const size = known.size;
+      if (known.add(id as string).size === size) {
+        invalid(`messages.${at}`, `tool_use ids must differ, ${id as string} is there twice`);
+      }
+      open.add(id as string);
     }
   }
 }
 
-function checkResults(blocks: readonly Block[], path: string, open: ReadonlySet<string>): void {
-  const unanswered = new Set(open);
+/** Takes every answered id out of `open`, which must be empty then. */
+function checkResults(blocks: readonly Block[], at: number, open: Set<string>): void {
   let isPastResults = false;
-  for (const block of blocks) {
-    if (block['type'] !== 'tool_result') {
+  for (const { type, tool_use_id: id } of blocks) {
+    if (type !== 'tool_result') {
       isPastResults = true;
       continue;
     }
-    const id = block['tool_use_id'] as string;
-    if (!open.has(id)) {
-      invalid(path, `tool_result of ${id}: the message before has no tool_use of this id`);
+    if (!open.delete(id as string)) {
+      const reason = 'the message before has no tool_use of this id that is still unanswered';
+      invalid(`messages.${at}`, `tool_result of ${id as string}: ${reason}`);
     }
-    if (!unanswered.delete(id)) invalid(path, `tool_use ${id} has more than one tool_result`);
-    if (isPastResults) invalid(path, `tool_result of ${id}: results must come first in a message`);
+    if (isPastResults) {
+      const reason = 'results must come first in a message';
+      invalid(`messages.${at}`, `tool_result of ${id as string}: ${reason}`);
+    }
   }
-  if (unanswered.size > 0) {
-    const ids = [...unanswered].join(', ');
-    invalid(path, `tool_use without a tool_result right after it: ${ids}`);
+  if (open.size > 0) {
+    const ids = [...open].join(', ');
+    invalid(`messages.${at}`, `tool_use without a tool_result right after it: ${ids}`);
   }
 }
 
@@ -201,9 +207,7 @@ function checkLastThinking(turn: Turn | undefined): void {
   const use = turn.blocks.find(
     ({ type, id }) => type === 'tool_use' && isThoughtToolUse(id as string),
   );
-  if (use === undefined || turn.blocks.some(({ type }) => ASSISTANT_THINKING.has(type))) return;
+  if (use === undefined || turn.blocks.some(({ type }) => THINKING.has(type))) return;
   const path = `messages.${turn.at}`;
   invalid(path, `the thinking that led to tool_use ${use['id'] as string} is missing before it`);
 }
-
-const ASSISTANT_THINKING: ReadonlySet<unknown> = new Set(['thinking', 'redacted_thinking']);

@@ -1,7 +1,8 @@
-// Token counts without a tokenizer: four characters are a token. Prompt-cache counts are an estimate
-// from the request alone: what stands before the last assistant message was in the request before this
-// one, so where breakpoints cover it, it is read from the cache. Equal requests have equal counts, also
-// after a restart or a retry, which keeps undisturbed and disturbed runs comparable.
+// Token counts without a tokenizer: four characters are a token. Prompt-cache counts are an
+// estimate from the request alone: what stands before the last assistant message was in the request
+// before this one, so where breakpoints cover it, it is read from the cache. Equal requests have
+// equal counts, also after a restart or a retry, which keeps undisturbed and disturbed runs
+// comparable.
 
 import type Anthropic from '@anthropic-ai/sdk';
 import { blocksOf } from './conversation.ts';
@@ -91,12 +92,19 @@ function measure(request: MessagesRequest): Prompt {
 function charsOf(value: unknown): number {
   if (typeof value === 'string') return value.length;
   if (typeof value !== 'object' || value === null) return 1;
-  if (Array.isArray(value)) return value.reduce<number>((sum, item) => sum + charsOf(item), 0);
-  const { type } = value as { type?: unknown };
-  if (type === 'base64' || type === 'url' || type === 'file') return MEDIA_CHARS;
   let chars = 0;
-  for (const [key, item] of Object.entries(value)) {
-    if (key !== 'cache_control') chars += key.length + charsOf(item);
+  if (Array.isArray(value)) {
+    for (const item of value) chars += charsOf(item);
+    return chars;
+  }
+  const record = value as Record<string, unknown>;
+  const type = record['type'];
+  // Nearly all of a transcript is this, so it is worth its line.
+  if (type === 'text' && typeof record['text'] === 'string') return record['text'].length;
+  if (type === 'base64' || type === 'url' || type === 'file') return MEDIA_CHARS;
+  // for-in makes no arrays; these are plain objects from JSON.
+  for (const key in record) {
+    if (key !== 'cache_control') chars += key.length + charsOf(record[key]);
   }
   return chars;
 }

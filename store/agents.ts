@@ -58,7 +58,9 @@ export async function createAgent(
   });
 }
 
-/** Reads an agent: its newest version, or the one asked for. ApiError 404 when either is unknown. */
+/**
+ * Reads an agent: its newest version, or the one asked for. ApiError 404 when either is unknown.
+ */
 export async function getAgent(
   sql: Database,
   key: AgentKey & { version?: number | undefined },
@@ -85,9 +87,9 @@ async function getAgentRow(
 }
 
 /**
- * Writes a new version, unless the update changes nothing: then the newest version is returned as it
- * is. ApiError 409 when `request.version` is not the newest (docs: agent-setup, update semantics),
- * 400 when the agent is archived, 404 when it is unknown.
+ * Writes a new version, unless the update changes nothing: then the newest version is returned as
+ * it is. ApiError 409 when `request.version` is not the newest (docs: agent-setup, update
+ * semantics), 400 when the agent is archived, 404 when it is unknown.
  */
 export async function updateAgent(
   sql: Database,
@@ -98,7 +100,8 @@ export async function updateAgent(
     // The lock makes concurrent updates one after the other, so no version is written twice. The
     // version is read after it: a join in the locking statement would still see the older one.
     const [locked] = await tx`
-      select 1 from agents where id = ${key.agentId} and workspace_id = ${key.workspaceId} for update`;
+      select 1 from agents
+      where id = ${key.agentId} and workspace_id = ${key.workspaceId} for update`;
     const current = locked && (await getAgentRow(tx as unknown as Database, key));
     if (!current) throw notFound('agent', key.agentId);
     checkUpdatable(current, request);
@@ -127,7 +130,7 @@ function checkUpdatable(current: AgentRow, request: UpdateAgentRequest): void {
   if (request.version !== undefined && request.version !== current.version) {
     throw new ApiError(
       'conflict_error',
-      `version: the agent is at version ${current.version}, the request names ${request.version}. ` +
+      `version: expected ${current.version}, the newest, got ${request.version}. ` +
         'Retrieve the agent and apply the change to its newest version.',
     );
   }
@@ -176,14 +179,17 @@ export async function listAgentVersions(
   await getAgent(sql, { workspaceId: query.workspaceId, agentId: query.agentId });
   const { cursor, limit, order } = query;
   const isDescending = order === 'desc';
-  const past = cursor?.key[0];
+  const version = cursor?.key[0];
+  const past = isDescending
+    ? sql`and v.version < ${version ?? null}::bigint`
+    : sql`and v.version > ${version ?? null}::bigint`;
   const found = await sql<AgentRow[]>`
     select a.id, v.version, v.body, wire_time(a.created_at) as created_at,
            wire_time(v.created_at) as updated_at, wire_time(a.archived_at) as archived_at
     from agents a
     join agent_versions v on v.agent_id = a.id
     where a.id = ${query.agentId} and a.workspace_id = ${query.workspaceId}
-    ${past === undefined ? sql`` : sql`and v.version ${isDescending ? sql`<` : sql`>`} ${past}::bigint`}
+    ${version === undefined ? sql`` : past}
     order by v.version ${isDescending ? sql`desc` : sql`asc`} limit ${limit + 1}`;
   const rows = found.slice(0, limit);
   const last = rows.at(-1);

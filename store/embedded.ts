@@ -34,9 +34,9 @@ export interface EmbeddedPostgres {
   /** absent: our own user */
   user?: User;
   /** Rejects while the server does not answer queries. */
-  ready(): Promise<void>;
+  ready: () => Promise<void>;
   /** Removes a lock file that names a process which is no PostgreSQL. */
-  beforeStart(): void;
+  beforeStart: () => void;
 }
 
 export interface EmbeddedPostgresOptions {

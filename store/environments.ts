@@ -1,5 +1,5 @@
-// Environments: the templates that containers are made from. They have no versions; a session keeps a
-// copy of the config it was created with, so an update reaches new sessions only.
+// Environments: the templates that containers are made from. They have no versions; a session keeps
+// a copy of the config it was created with, so an update reaches new sessions only.
 
 import postgres from 'postgres';
 import type { JSONValue } from 'postgres';
@@ -60,7 +60,8 @@ export async function getEnvironment(sql: Database, key: EnvironmentKey): Promis
 
 /**
  * Changes what the request names; an update that changes nothing writes nothing. ApiError 400
- * `environment_archived` for an archived environment, 409 for a name that is taken, 404 when unknown.
+ * `environment_archived` for an archived environment, 409 for a name that is taken, 404 when
+ * unknown.
  */
 export async function updateEnvironment(
   sql: Database,
@@ -84,14 +85,17 @@ export async function updateEnvironment(
       name,
       tx<EnvironmentRow[]>`
         update environments set name = ${name}, body = ${json(sql, body)}, updated_at = now()
-        where id = ${key.environmentId} and (name, body) is distinct from (${name}, ${json(sql, body)})
+        where id = ${key.environmentId}
+          and (name, body) is distinct from (${name}, ${json(sql, body)})
         returning ${columns(sql)}`,
     );
     return toEnvironment(rows[0] ?? row);
   });
 }
 
-/** Archives an environment for good; idempotent, the first time stays. ApiError 404 when unknown. */
+/**
+ * Archives an environment for good; idempotent, the first time stays. ApiError 404 when unknown.
+ */
 export async function archiveEnvironment(sql: Database, key: EnvironmentKey): Promise<Environment> {
   await sql`
     update environments set archived_at = now()

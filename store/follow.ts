@@ -3,12 +3,14 @@
 // live are the same loop; a notification merely says that a read is worth it, and a lost one costs
 // a few seconds. Previews ride along between events, as a contiguous prefix or not at all.
 
+import { setTimeout as pause } from 'node:timers/promises';
 import type { SessionEvent, StreamEvent } from '../protocol/events.ts';
 import {
   FOLLOW_BATCH_EVENTS,
   FOLLOW_LAG_EVENTS_MAX,
   FOLLOW_REREAD_MS,
   LATE_READER_MS,
+  LEAVING_READER_MS,
 } from '../protocol/limits.ts';
 import type { Database } from './database.ts';
 import { type EventBody, sessionNotFound, toWire } from './events.ts';
@@ -46,6 +48,8 @@ const CHANNEL = 'holdfast_events';
 /** Starts listening; one connection serves every reader of this process. */
 export async function createFollower(sql: Database, previews: PreviewHub): Promise<Follower> {
   const readers = new Map<string, Set<Reader>>();
+  /** Closes that are being noted on their session's row */
+  const edges = new Map<string, Promise<void>>();
   const wake = (payload: string): void => {
     const [sessionId = '', seq = ''] = payload.split(' ');
     for (const reader of readers.get(sessionId) ?? []) reader.notify(Number(seq));
@@ -65,12 +69,23 @@ export async function createFollower(sql: Database, previews: PreviewHub): Promi
         if (!set.delete(reader)) return;
         reader.close();
         if (set.size === 0) readers.delete(query.sessionId);
-        touchStream(sql, query.sessionId).catch(() => {});
+        const noted = touchStream(sql, query.sessionId).catch(() => {});
+        edges.set(query.sessionId, noted);
+        void noted.then(() => edges.get(query.sessionId) === noted && edges.delete(query.sessionId));
       };
       // Also for a reader that goes away before it reads anything.
       query.signal.addEventListener('abort', leave, { once: true });
       try {
-        await reader.start(sql);
+        await edges.get(query.sessionId);
+        const isLate = await reader.start(sql);
+        if (isLate && set.size > 1) {
+          // Another reader may be leaving this very moment: a client that closes one stream and opens
+          // the next is not late. Its close is noted within this pause.
+          await pause(LEAVING_READER_MS);
+          await edges.get(query.sessionId);
+          await reader.start(sql);
+        }
+        await touchStream(sql, query.sessionId);
       } catch (error) {
         leave();
         throw error;
@@ -159,18 +174,15 @@ class Reader {
     }
   }
 
-  /** Fixes the reader's place in the log. */
-  async start(sql: Database): Promise<void> {
+  /** Fixes the reader's place in the log; the answer is whether it comes late to a send. */
+  async start(sql: Database): Promise<boolean> {
     const { sessionId, workspaceId, after } = this.#query;
     const [row] = await sql<
       { last_seq: string; sent_seq: string | null; is_late: boolean; status: string; gone: boolean }[]
     >`
       with s as (
         select *, sent_at > clock_timestamp() - ${LATE_READER_MS} * interval '1 ms' as is_young
-          from sessions where id = ${sessionId} and workspace_id = ${workspaceId}),
-      touched as (
-        update sessions set streamed_at = clock_timestamp()
-         where id in (select id from s where is_young))
+          from sessions where id = ${sessionId} and workspace_id = ${workspaceId})
       select last_seq, sent_seq, status, deleted_at is not null as gone,
              coalesce(is_young and (streamed_at is null or streamed_at < sent_at), false) as is_late
         from s`;
@@ -179,6 +191,7 @@ class Reader {
     else if (row.is_late && row.sent_seq !== null) this.#cursor = Number(row.sent_seq) - 1;
     else this.#cursor = Number(row.last_seq);
     this.#isOver = row.status === 'terminated';
+    return after === undefined && row.is_late;
   }
 
   async #read(sql: Database): Promise<Row[]> {

@@ -1,5 +1,6 @@
-// Workspaces and the keys that open them. A key is stored as its sha256 only; the plain text exists in
-// its holder's hands. Every row of the store belongs to one workspace, and a key is what names it.
+// Workspaces and the keys that open them. A key is stored as its sha256 only; the plain text exists
+// in its holder's hands. Every row of the store belongs to one workspace, and a key is what names
+// it.
 
 import { createHash, randomBytes } from 'node:crypto';
 import { newId } from '../protocol/ids.ts';
@@ -76,7 +77,9 @@ export async function ensureInstallation(sql: Database): Promise<Installation> {
   return { workspaceId, organizationId: organizationIdOf(workspaceId) };
 }
 
-/** Derives a UUID (version 8 layout) from the first workspace, so that it needs no row of its own. */
+/**
+ * Derives a UUID (version 8 layout) from the first workspace, so that it needs no row of its own.
+ */
 function organizationIdOf(workspaceId: string): string {
   const hex = createHash('sha256').update(`organization:${workspaceId}`).digest('hex');
   const variant = ((parseInt(hex.slice(16, 18), 16) & 0x3f) | 0x80).toString(16);

@@ -1,5 +1,6 @@
-// Pages cut by key, not by offset: a page begins right after the row at which the one before it ended,
-// so rows made or removed in between shift nothing. Rows are ordered by creation, ties by id.
+// Pages cut by key, not by offset: a page begins right after the row at which the one before it
+// ended, so rows made or removed in between shift nothing. Rows are ordered by creation, ties by
+// id.
 
 import type { PendingQuery, Row } from 'postgres';
 import { encodeCursor, type PageCursor } from '../protocol/page.ts';
@@ -35,9 +36,9 @@ export interface Page<R> {
 type Fragment = PendingQuery<Row[]>;
 
 /**
- * Writes the tail of a page's query: `and …` for the cursor, then `order by … limit …`. The table must
- * have the columns `created_at` and `id` under `alias`. One row more than the limit is read, to see
- * whether there is more.
+ * Writes the tail of a page's query: `and …` for the cursor, then `order by … limit …`. The table
+ * must have the columns `created_at` and `id` under `alias`. One row more than the limit is read,
+ * to see whether there is more.
  */
 export function pageTail(sql: Database, alias: string, request: PageRequest): Fragment {
   const time = sql(`${alias}.created_at`);
@@ -49,8 +50,8 @@ export function pageTail(sql: Database, alias: string, request: PageRequest): Fr
     at === undefined || after === undefined
       ? sql``
       : descending
-        ? sql`and (${time}, ${id}) < (${storedTime(at)}::text::timestamptz, ${after})`
-        : sql`and (${time}, ${id}) > (${storedTime(at)}::text::timestamptz, ${after})`;
+        ? sql`and (${time}, ${id}) < (${timeParameter(sql, at)}, ${after})`
+        : sql`and (${time}, ${id}) > (${timeParameter(sql, at)}, ${after})`;
   const ordered = descending
     ? sql`order by ${time} desc, ${id} desc`
     : sql`order by ${time}, ${id}`;
@@ -60,17 +61,25 @@ export function pageTail(sql: Database, alias: string, request: PageRequest): Fr
 /** Writes `and …` for each bound given on the creation time. */
 export function createdWithin(sql: Database, alias: string, range: CreatedRange): Fragment {
   const time = sql(`${alias}.created_at`);
+  const { gt, gte, lt, lte } = range;
   return sql`
-    ${range.gt === undefined ? sql`` : sql`and ${time} > ${storedTime(range.gt)}::text::timestamptz`}
-    ${range.gte === undefined ? sql`` : sql`and ${time} >= ${storedTime(range.gte)}::text::timestamptz`}
-    ${range.lt === undefined ? sql`` : sql`and ${time} < ${storedTime(range.lt)}::text::timestamptz`}
-    ${range.lte === undefined ? sql`` : sql`and ${time} <= ${storedTime(range.lte)}::text::timestamptz`}`;
+    ${gt === undefined ? sql`` : sql`and ${time} > ${timeParameter(sql, gt)}`}
+    ${gte === undefined ? sql`` : sql`and ${time} >= ${timeParameter(sql, gte)}`}
+    ${lt === undefined ? sql`` : sql`and ${time} < ${timeParameter(sql, lt)}`}
+    ${lte === undefined ? sql`` : sql`and ${time} <= ${timeParameter(sql, lte)}`}`;
 }
 
 /**
- * Writes a client's RFC 3339 time as PostgreSQL takes any of them: in UTC, with microseconds, and
- * infinite beyond the years 1 to 9999. Send it as `::text::timestamptz`: the driver would otherwise
- * make a Date of it and lose the microseconds.
+ * Writes a client's time as a parameter of full precision; as a `timestamptz` parameter the driver
+ * would make a Date of it and lose the microseconds.
+ */
+export function timeParameter(sql: Database, time: string): Fragment {
+  return sql`${storedTime(time)}::text::timestamptz`;
+}
+
+/**
+ * Turns a client's RFC 3339 time into one that PostgreSQL takes, whatever it is: in UTC, with
+ * microseconds, and infinite beyond the years 1 to 9999.
  */
 export function storedTime(time: string): string {
   const at = Date.parse(time);
@@ -84,7 +93,9 @@ export function storedTime(time: string): string {
 const YEAR_1_MS = Date.parse('0001-01-01T00:00:00Z');
 const YEAR_10000_MS = Date.parse('+010000-01-01T00:00:00Z');
 
-/** Turns the rows that `pageTail` read into a page in the order asked for, with both its cursors. */
+/**
+ * Turns the rows that `pageTail` read into a page in the order asked for, with both its cursors.
+ */
 export function cutPage<R extends KeyedRow>(found: readonly R[], request: PageRequest): Page<R> {
   const backwards = request.cursor?.direction === 'prev';
   const hasMore = found.length > request.limit;

@@ -1,6 +1,7 @@
-// Sessions as clients see them. Creating one is a single statement and a single row: the agent and the
-// environment are looked up, checked and copied in it, so a running session keeps what it began with.
-// What happens inside a session is the event log's (store/events.ts), its end is session-life.ts's.
+// Sessions as clients see them. Creating one is a single statement and a single row: the agent and
+// the environment are looked up, checked and copied in it, so a running session keeps what it began
+// with. What happens inside a session is the event log's (store/events.ts), its end is
+// session-life.ts's.
 
 import { ApiError } from '../protocol/errors.ts';
 import type { ClientEventParams } from '../protocol/events.ts';
@@ -66,8 +67,8 @@ export interface SessionRow {
 
 /**
  * Creates a session and, in the same transaction, its initial events: with any it is born `running`
- * and `ring` is what its workflow must be told after the commit (behaviour 5.1). ApiError 404 for an
- * unknown agent, version or environment, 400 for an archived one.
+ * and `ring` is what its workflow must be told after the commit (behaviour 5.1). ApiError 404 for
+ * an unknown agent, version or environment, 400 for an archived one.
  */
 export async function createSession(
   sql: Database,

@@ -185,12 +185,12 @@ const LAST_WORDS_MS = 100;
 /** What the model reads about a command that was stopped. */
 export function stoppedText(result: CommandResult, timeoutMs: number): string {
   const reason = {
-    timeout: `bash command timed out after ${timeoutMs}ms`,
+    timeout: `bash: bash command timed out after ${timeoutMs}ms`,
     interrupted: 'interrupted: the command was stopped on request',
-    flood: `the command was stopped: its output passed ${TOOL_OUTPUT_BYTES_MAX} bytes`,
-    'shell ended': 'bash session terminated',
+    flood: `bash: the command was stopped: its output passed ${TOOL_OUTPUT_BYTES_MAX} bytes`,
+    'shell ended': 'bash: bash session terminated',
   }[result.stopped ?? 'shell ended'];
-  const note = `bash: ${reason}. The shell was restarted: its working directory and variables are reset.`;
+  const note = `${reason}. The shell was restarted: its working directory and variables are reset.`;
   return result.output === '' ? note : `${result.output}\n${note}`;
 }
 

@@ -96,7 +96,8 @@ export class Tools {
     this.#shellFree = turn.promise;
     try {
       await before;
-      if (options.signal.aborted) return failed('bash: interrupted before it began');
+      if (options.signal.aborted)
+        return failed('interrupted: the command was stopped before it began');
       options.onStarted();
       return await this.#runCommand(input, options.signal);
     } finally {
@@ -136,7 +137,7 @@ export class Tools {
         new Error(
           limit.aborted
             ? `${tool}: timed out after ${FILE_TOOL_TIMEOUT_MS}ms`
-            : `${tool}: interrupted: stopped on request`,
+            : `interrupted: ${tool} was stopped on request`,
         ),
       );
     signal.addEventListener('abort', onAbort, { once: true });

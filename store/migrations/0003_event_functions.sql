@@ -73,7 +73,7 @@ declare
   at          timestamptz;
   n           bigint;
   before      bigint;
-  idle        jsonb := p -> 'idle';
+  idle        jsonb := nullif(p -> 'idle', 'null');
   idled       boolean := false;
   messages    bigint;
   interrupts  bigint;

@@ -1,5 +1,6 @@
-// What every request has in common: keys, headers, bodies, cursors, error bodies, the health check and
-// the frames of a stream. Spoken over plain HTTP, since an official client does not make these mistakes.
+// What every request has in common: keys, headers, bodies, cursors, error bodies, the health check
+// and the frames of a stream. Spoken over plain HTTP, since an official client does not make these
+// mistakes.
 
 import { connect } from 'node:net';
 import { pino } from 'pino';
@@ -34,7 +35,11 @@ interface Answer {
   body: any;
 }
 
-async function call(path: string, init: RequestInit = {}): Promise<Answer> {
+interface Call extends RequestInit {
+  headers?: Record<string, string>;
+}
+
+async function call(path: string, init: Call = {}): Promise<Answer> {
   const response = await fetch(server.url + path, {
     ...init,
     headers: { 'x-api-key': server.key, 'anthropic-beta': BETA, ...init.headers },
@@ -189,7 +194,7 @@ describe('bodies', () => {
       },
     });
     const init = { method: 'POST', headers: JSON_TYPE, body, duplex: 'half' };
-    const chunked = await call('/v1/agents', init as RequestInit).catch((error: unknown) => error);
+    const chunked = await call('/v1/agents', init as Call).catch((error: unknown) => error);
     // The server may close before it has read everything; what it must not do is accept.
     if (!(chunked instanceof Error)) expect(chunked).toMatchObject({ status: 413 });
   });

@@ -50,9 +50,18 @@ describe('agents', () => {
   it('a new agent is at version 1 with its defaults filled in', async () => {
     const agent = await client.beta.agents.create({ name: 'plain', model });
     expect(agent).toMatchObject({
-      ...{ type: 'agent', version: 1, name: 'plain', description: null, system: null },
-      ...{ tools: [], mcp_servers: [], skills: [], multiagent: null, metadata: {} },
-      ...{ archived_at: null, model: { id: model, speed: 'standard' } },
+      type: 'agent',
+      version: 1,
+      name: 'plain',
+      description: null,
+      system: null,
+      tools: [],
+      mcp_servers: [],
+      skills: [],
+      multiagent: null,
+      metadata: {},
+      archived_at: null,
+      model: { id: model, speed: 'standard' },
     });
     expect(await client.beta.agents.retrieve(agent.id)).toEqual(agent);
   });
@@ -60,7 +69,9 @@ describe('agents', () => {
   it('an update makes a version, one that changes nothing makes none', async () => {
     const first = await client.beta.agents.create({ name: 'one', model, metadata: { a: '1' } });
     const second = await client.beta.agents.update(first.id, {
-      ...{ version: 1, system: 'Be brief.', metadata: { a: null, b: '2' } },
+      version: 1,
+      system: 'Be brief.',
+      metadata: { a: null, b: '2' },
     });
     expect(second).toMatchObject({ version: 2, system: 'Be brief.', metadata: { b: '2' } });
     expect(second.created_at).toBe(first.created_at);
@@ -83,7 +94,7 @@ describe('agents', () => {
     const names = ['a', 'b', 'c', 'd', 'e'];
     const updates = names.map((name) => client.beta.agents.update(agent.id, { name }));
     const versions = (await Promise.all(updates)).map(({ version }) => version);
-    expect(versions.toSorted()).toEqual([2, 3, 4, 5, 6]);
+    expect(versions.toSorted((a, b) => a - b)).toEqual([2, 3, 4, 5, 6]);
   });
 
   it('an archived agent is read-only, hidden from lists and refused by new sessions', async () => {
@@ -132,7 +143,9 @@ describe('environments', () => {
 
   it('an update keeps what it does not name, an archived environment takes none', async () => {
     const made = await client.beta.environments.create({
-      ...{ name: 'kept', description: 'words', metadata: { a: '1' } },
+      name: 'kept',
+      description: 'words',
+      metadata: { a: '1' },
       config: { type: 'cloud', networking: { type: 'limited' } },
     });
     const updated = await client.beta.environments.update(made.id, { description: '' });
@@ -181,7 +194,8 @@ describe('sessions', () => {
   it('initial events are stored with the session and ring its workflow', async () => {
     const { agent, environment } = await newSession();
     const session = await client.beta.sessions.create({
-      ...{ agent: agent.id, environment_id: environment.id },
+      agent: agent.id,
+      environment_id: environment.id,
       initial_events: [
         { type: 'user.message', content: [{ type: 'text', text: 'one' }] },
         { type: 'user.message', content: [{ type: 'text', text: 'two' }] },
@@ -200,7 +214,9 @@ describe('sessions', () => {
     const { agent, environment } = await newSession();
     for (const title of ['2', '3', '4', '5']) {
       await client.beta.sessions.create({
-        ...{ agent: agent.id, environment_id: environment.id, title },
+        agent: agent.id,
+        environment_id: environment.id,
+        title,
       });
     }
     for (const order of ['asc', 'desc'] as const) {
@@ -247,7 +263,8 @@ describe('sessions', () => {
   it('an update is announced by an event with what changed, a no-op by none', async () => {
     const { session } = await newSession({ title: 'old', metadata: { a: '1', b: '2' } });
     const updated = await client.beta.sessions.update(session.id, {
-      ...{ title: 'new', metadata: { a: null, c: '3' } },
+      title: 'new',
+      metadata: { a: null, c: '3' },
     });
     expect(updated).toMatchObject({ title: 'new', metadata: { b: '2', c: '3' }, status: 'idle' });
     await client.beta.sessions.update(session.id, { title: 'new', metadata: { b: '2' } });
@@ -305,8 +322,13 @@ describe('threads', () => {
     const [thread, ...others] = await everyOf(client.beta.sessions.threads.list(session.id));
     expect(others).toEqual([]);
     expect(thread).toMatchObject({
-      ...{ type: 'session_thread', session_id: session.id, parent_thread_id: null },
-      ...{ status: 'idle', stats: null, usage: null, workflow_run_id: null },
+      type: 'session_thread',
+      session_id: session.id,
+      parent_thread_id: null,
+      status: 'idle',
+      stats: null,
+      usage: null,
+      workflow_run_id: null,
     });
     const of = { session_id: session.id };
     expect(await client.beta.sessions.threads.retrieve(thread!.id, of)).toEqual(thread);
@@ -329,10 +351,12 @@ describe('the old generation of clients', () => {
     });
     const agent = await old.beta.agents.create({ name: 'old', model });
     const environment = await old.beta.environments.create({
-      ...{ name: 'old', config: { type: 'cloud' } },
+      name: 'old',
+      config: { type: 'cloud' },
     });
     const session = await old.beta.sessions.create({
-      ...{ agent: agent.id, environment_id: environment.id },
+      agent: agent.id,
+      environment_id: environment.id,
     });
     const ids = [];
     for await (const each of old.beta.sessions.list({ agent_id: agent.id })) ids.push(each.id);

@@ -1,8 +1,8 @@
 // The HTTP API over a real PostgreSQL of its own and nothing else: no Temporal, no worker, no
-// container. What the doorbell would be told is kept for the test to look at; with nobody to answer it,
-// sessions stay where the API leaves them, which is what the tests of single routes need.
+// container. What the doorbell would be told is kept for the test to look at; with nobody to answer
+// it, sessions stay where the API leaves them, which is what the tests of single routes need.
 
-import { mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -37,6 +37,8 @@ export interface ApiServer {
 export async function startApiServer(): Promise<ApiServer> {
   const log = pino({ level: 'silent' });
   const path = mkdtempSync(join(tmpdir(), 'holdfast-api-'));
+  // Root's PostgreSQL runs as another user, who must be able to pass; else it would live elsewhere.
+  chmodSync(path, 0o711);
   const directory = openDataDirectory(join(path, 'data'));
   const supervisor = new Supervisor(directory, log);
   const sql = openDatabase(await startPostgres({ directory, supervisor, log }));
@@ -51,7 +53,12 @@ export async function startApiServer(): Promise<ApiServer> {
   const closing = new AbortController();
   const rings: ApiServer['rings'] = [];
   const app = createApp({
-    ...{ sql, log, follower, organizationId, instance: instance.lock, closing: closing.signal },
+    sql,
+    log,
+    follower,
+    organizationId,
+    instance: instance.lock,
+    closing: closing.signal,
     doorbell: {
       ring: (sessionId, signal) => void rings.push({ sessionId, signal }),
       settled: async () => {},
@@ -62,7 +69,12 @@ export async function startApiServer(): Promise<ApiServer> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
   return {
-    ...{ sql, key, foreignKey, workspaceId, rings, url: `http://127.0.0.1:${port}` },
+    sql,
+    key,
+    foreignKey,
+    workspaceId,
+    rings,
+    url: `http://127.0.0.1:${port}`,
     async close() {
       closing.abort();
       await new Promise((resolve) => server.close(resolve));

@@ -1,4 +1,5 @@
-// Which beta headers open the managed-agents routes, and which are a mistake.
+// Which beta headers open the managed-agents routes, which change nothing, and which are a mistake
+// that is named.
 
 import { expect, it } from 'vitest';
 import { MANAGED_AGENTS_BETA, opensManagedAgents } from '../../../api/beta.ts';

@@ -11,7 +11,8 @@ function row(n: number) {
 
 describe('cutPage', () => {
   const cursor = (direction: 'next' | 'prev') => ({
-    ...{ order: 'asc' as const, direction },
+    order: 'asc' as const,
+    direction,
     key: [row(5).created_at, row(5).id] as [string, string],
   });
 
@@ -21,7 +22,9 @@ describe('cutPage', () => {
     const cut = cutPage([row(1), row(2), row(3)], { limit: 2, order: 'asc' });
     expect(cut.rows).toEqual([row(1), row(2)]);
     expect(decodeCursor(cut.nextPage!)).toEqual({
-      ...{ order: 'asc', direction: 'next', key: [row(2).created_at, row(2).id] },
+      order: 'asc',
+      direction: 'next',
+      key: [row(2).created_at, row(2).id],
     });
     expect(cut.prevPage).toBeNull();
   });
