@@ -3,7 +3,6 @@
 // be run again at any time and then takes a moment; each step says what it does and how long it took;
 // where a step needs a person, one sentence says what to do.
 import { spawn } from 'node:child_process';
-import { createHash } from 'node:crypto';
 import * as fs from 'node:fs';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
@@ -22,6 +21,9 @@ const TEMPORAL_ARCHIVE = 'https://temporal.download/cli/archive/v1.9.1';
 const DOCKER_SOCKET = process.env.HOLDFAST_DOCKER_SOCKET || '/var/run/docker.sock';
 const DOCKER_START_MS = 30_000;
 const NODE_MAJOR_MIN = 20;
+/** `--packages`: nothing but what npm brings; `--omit=dev`: of that, what the server itself needs */
+const PACKAGES_ONLY = process.argv.includes('--packages');
+const WITHOUT_DEV = process.argv.includes('--omit=dev');
 /** of a failed program's output, `lines` */
 const OUTPUT_SHOWN = 20;
 
@@ -34,8 +36,7 @@ async function main() {
     throw new SetUpError(`Node ${process.versions.node} is too old: install Node 20 or newer.`);
   }
   const packages = step('packages and Node 24', installPackages);
-  // For checks that run nothing but programs of node_modules.
-  if (process.argv.includes('--packages')) return packages;
+  if (PACKAGES_ONLY) return packages;
   const docker = step('Docker', ensureDocker);
   const temporal = step('Temporal program', (doing) => ensureTemporal(packages, docker, doing));
   const image = Promise.all([packages, docker]).then(() => step('sandbox image', prepareSandbox));
@@ -59,19 +60,95 @@ async function step(name, work) {
 
 // ── Packages ──────────────────────────────────────────────────────────────────────────────────────
 
+/**
+ * The PostgreSQL driver ends the process when its server dies under an open transaction: it writes to a
+ * connection that is gone, from a callback that nobody can catch (porsager/postgres issues 1154 and 1208,
+ * unfixed in 3.4.9). Patched, such a query is refused like any other on a lost connection, and a lost
+ * transaction never touches the connection's next life.
+ */
+const PATCHES = [
+  {
+    file: 'postgres/src/connection.js',
+    find: `    if (stream)
+      return queryError(q, Errors.generic('COPY_IN_PROGRESS'`,
+    replace: `    if (!socket) {
+      queryError(q, Errors.connection('CONNECTION_CLOSED', options))
+      return true
+    }
+
+    if (stream)
+      return queryError(q, Errors.generic('COPY_IN_PROGRESS'`,
+  },
+  {
+    file: 'postgres/src/connection.js',
+    find: `    const x = socket.write(chunk, fn)
+    nextWriteTimer !== null`,
+    replace: `    const x = socket ? socket.write(chunk, fn) : false
+    nextWriteTimer !== null`,
+  },
+  {
+    file: 'postgres/src/connection.js',
+    find: `    clearImmediate(nextWriteTimer)
+    socket.removeListener('data', data)`,
+    replace: `    clearImmediate(nextWriteTimer)
+    chunk = nextWriteTimer = null
+    socket.removeListener('data', data)`,
+  },
+  {
+    file: 'postgres/src/index.js',
+    find: 'new Promise((_, reject) => connection.onclose = reject)',
+    replace: 'new Promise((_, reject) => connection.onclose = e => (lost = e, reject(e)))',
+  },
+  {
+    file: 'postgres/src/index.js',
+    find: `      , connection
+      , prepare = null`,
+    replace: `      , connection
+      , lost = null
+      , prepare = null`,
+  },
+  {
+    file: 'postgres/src/index.js',
+    find: `        q.catch(e => uncaughtError || (uncaughtError = e))
+        c.queue`,
+    replace: `        q.catch(e => uncaughtError || (uncaughtError = e))
+        if (lost)
+          return q.reject(lost)
+        c.queue`,
+  },
+];
+
 async function installPackages(doing) {
-  const stamp = join(MODULES, '.holdfast-set-up');
-  const wanted = createHash('sha256')
-    .update(fs.readFileSync(join(ROOT, 'package-lock.json')))
-    .digest('hex');
-  const isCurrent = fs.existsSync(stamp) && fs.readFileSync(stamp, 'utf8') === wanted;
-  if (isCurrent && fs.existsSync(NODE)) return;
-  doing('npm ci');
-  // No install scripts: npm 11 asks for each, and we need none but Node's own, run below.
-  const quiet = ['--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
-  await run('npm', ['ci', ...quiet], { cwd: ROOT });
+  if (!arePackagesInstalled()) {
+    doing('npm ci');
+    // No install scripts: npm 11 asks for each, and we need none but Node's own, run below.
+    const quiet = ['--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
+    await run('npm', ['ci', ...quiet, ...(WITHOUT_DEV ? ['--omit=dev'] : [])], { cwd: ROOT });
+  }
+  for (const patch of PATCHES) applyPatch(patch);
   await installNode(doing);
-  fs.writeFileSync(stamp, wanted);
+}
+
+/** Whether what npm noted as installed is what the lock file asks for. */
+function arePackagesInstalled() {
+  const noted = join(MODULES, '.package-lock.json');
+  if (!fs.existsSync(noted)) return false;
+  const installed = readJson(noted).packages;
+  const wanted = Object.entries(readJson(join(ROOT, 'package-lock.json')).packages);
+  return wanted.every(([path, { version, dev, optional }]) => {
+    // Optional packages are those of other platforms, mostly.
+    const mayMiss = path === '' || optional || (dev && WITHOUT_DEV);
+    return installed[path]?.version === version || (mayMiss && !installed[path]);
+  });
+}
+
+function applyPatch({ file, find, replace }) {
+  const path = join(MODULES, file);
+  const text = fs.readFileSync(path, 'utf8');
+  if (text.includes(replace)) return;
+  const parts = text.split(find);
+  if (parts.length !== 2) throw new Error(`${file} changed: review its patch in setup.mjs`);
+  fs.writeFileSync(path, parts.join(replace));
 }
 
 /** The npm package `node` fetches its binary in an install script; it is run here by hand. */
@@ -81,11 +158,9 @@ async function installNode(doing) {
     doing('Node 24');
     await run(process.execPath, ['installArchSpecificPackage.js'], { cwd: directory });
   }
-  if (!fs.existsSync(NODE)) {
-    fs.rmSync(NODE, { force: true });
-    fs.symlinkSync(join('..', 'node', 'bin', 'node'), NODE);
-  }
-  await run(NODE, ['--version']);
+  if (fs.existsSync(NODE)) return;
+  fs.rmSync(NODE, { force: true });
+  fs.symlinkSync(join('..', 'node', 'bin', 'node'), NODE);
 }
 
 // ── Temporal ──────────────────────────────────────────────────────────────────────────────────────
@@ -280,6 +355,10 @@ function isRoot() {
 
 function canInstall() {
   return isRoot() && findOnPath('apt-get') !== undefined;
+}
+
+function readJson(file) {
+  return JSON.parse(fs.readFileSync(file, 'utf8'));
 }
 
 function seconds(since) {

@@ -37,7 +37,10 @@ interface Attempt {
 }
 
 /** Calls the model for a step. Retryable and final failures leave as documented error types. */
-export async function callModel(deps: ActivityDeps, input: CallModelInput): Promise<CallModelResult> {
+export async function callModel(
+  deps: ActivityDeps,
+  input: CallModelInput,
+): Promise<CallModelResult> {
   const stepKey = `t${input.turn}.r${input.round}`;
   const context = await loadModelContext(deps.sql, { ...input, stepKey });
   if (context === null || context.status === 'terminated') return { kind: 'ended' };
@@ -223,7 +226,11 @@ async function closeAttempt(
   error: unknown,
 ): Promise<CallModelResult> {
   const { input } = attempt;
-  const span = { sessionId: input.sessionId, threadId: input.threadId, startId: attempt.spanStart.id };
+  const span = {
+    sessionId: input.sessionId,
+    threadId: input.threadId,
+    startId: attempt.spanStart.id,
+  };
   if (Context.current().cancellationSignal.aborted) {
     if (!isCancelRequested(Context.current())) throw workerStopping();
     await appendEvents(deps.sql, {
@@ -250,7 +257,11 @@ async function closeAttempt(
     ...(isLast ? {} : { status: 'rescheduling' as const }),
   });
   if (isLast) {
-    throw ApplicationFailure.create({ type: clean.type, message: clean.message, nonRetryable: true });
+    throw ApplicationFailure.create({
+      type: clean.type,
+      message: clean.message,
+      nonRetryable: true,
+    });
   }
   throw toApplicationFailure(clean);
 }

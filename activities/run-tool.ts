@@ -75,7 +75,10 @@ async function commitOutcome(
   await deps.pausePoint?.('tool-ended');
   const event =
     outcome.status === 'lost'
-      ? toolResult(input, input.callId, call.toolUseId, { text: lostText(outcome.reason), isError: true })
+      ? toolResult(input, input.callId, call.toolUseId, {
+          text: lostText(outcome.reason),
+          isError: true,
+        })
       : stepEvent(
           { ...input, key: input.callId },
           0,

@@ -41,6 +41,9 @@ export function gate(
     const requestId = newId('request');
     let workspaceId: string | undefined;
     try {
+      // The router would answer HEAD by a GET whose body nobody reads, and a stream would never
+      // end.
+      if (context.req.method === 'HEAD') throw unknownRoute(context);
       workspaceId = await authenticate(context, keys);
       checkVersion(context);
       if (!opensManagedAgents(context.req.header('anthropic-beta'))) throw unknownRoute(context);
@@ -176,6 +179,9 @@ function unknownRoute(context: Context): ApiError {
   );
 }
 
+/** Status of an answer that nobody reads any more; sdk 1.11.0 knows it too. */
+const CLIENT_CLOSED_REQUEST = 499;
+
 interface Refusal {
   deps: ApiDeps;
   requestId: string;
@@ -197,6 +203,10 @@ function refuse(refusal: Refusal, context: Context, error: unknown): Response {
     method: context.req.method,
     path: context.req.path,
   };
+  if (context.req.raw.signal.aborted) {
+    deps.log.debug(what, 'the client went away before it was answered');
+    return json(body, CLIENT_CLOSED_REQUEST, headers);
+  }
   if (isConnectionLoss(error)) {
     deps.log.warn(what, 'the database cannot be reached');
     headers['retry-after'] = String(DATABASE_RETRY_AFTER_SECONDS);

@@ -38,22 +38,29 @@ export interface EmbeddedTemporalOptions {
 export function embeddedTemporal(options: EmbeddedTemporalOptions): ChildSpec {
   const directory = join(options.dataDir, 'temporal');
   mkdirSync(directory, { recursive: true, mode: 0o700 });
-  const dynamic = Object.entries(DYNAMIC_CONFIG).flatMap(([key, value]) => [
-    '--dynamic-config-value',
-    `${key}=${value}`,
-  ]);
+  const flags: [string, string | number][] = [
+    ['ip', '127.0.0.1'],
+    ['port', options.port],
+    ['ui-ip', '127.0.0.1'],
+    ['ui-port', options.uiPort],
+    ['namespace', options.namespace],
+    ['db-filename', join(directory, 'holdfast.db')],
+    ['sqlite-pragma', 'journal_mode=wal'],
+    ['sqlite-pragma', 'synchronous=full'],
+    ['log-level', 'error'],
+  ];
+  for (const [key, value] of Object.entries(DYNAMIC_CONFIG)) {
+    flags.push(['dynamic-config-value', `${key}=${value}`]);
+  }
   const address = `127.0.0.1:${options.port}`;
   return {
     name: 'temporal',
     title: 'Temporal',
     command: [
       findTemporalProgram(),
-      ...['server', 'start-dev', '--ip', '127.0.0.1', '--port', String(options.port)],
-      ...['--ui-ip', '127.0.0.1', '--ui-port', String(options.uiPort)],
-      ...['--namespace', options.namespace, '--db-filename', join(directory, 'holdfast.db')],
-      ...['--sqlite-pragma', 'journal_mode=wal', '--sqlite-pragma', 'synchronous=full'],
-      ...['--log-level', 'error'],
-      ...dynamic,
+      'server',
+      'start-dev',
+      ...flags.flatMap(([flag, value]) => [`--${flag}`, String(value)]),
     ],
     stopSignal: 'SIGTERM',
     readyTimeoutMs: 60_000,

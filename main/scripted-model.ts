@@ -19,11 +19,7 @@ export async function startScriptedModel(
   await supervisor.start({
     name,
     title: 'The scripted model',
-    command: [
-      process.execPath,
-      SERVER,
-      ...['--host', '127.0.0.1', '--port', String(port), '--delay-ms', String(delayMs)],
-    ],
+    command: [process.execPath, SERVER, `--port=${port}`, `--delay-ms=${delayMs}`],
     stopSignal: 'SIGTERM',
     readyTimeoutMs: 20_000,
     ready: () => answers(url),

@@ -11,6 +11,8 @@ export const REQUEST_BODY_BYTES_MAX = 32 * 1024 * 1024;
  * stack.
  */
 export const JSON_DEPTH_MAX = 64;
+/** Values in a JSON body, counted at every level; keeps the checking of one body under a second. */
+export const JSON_VALUES_MAX = 250_000;
 /** Longest query string value, in characters; cursors and timestamps are far shorter. */
 export const QUERY_VALUE_CHARS_MAX = 1024;
 /** Longest page cursor, in characters; ours are about 120. */

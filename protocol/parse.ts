@@ -4,7 +4,12 @@
 
 import type * as z from 'zod';
 import { ApiError } from './errors.ts';
-import { ERROR_ECHO_CHARS_MAX, JSON_DEPTH_MAX, QUERY_VALUE_CHARS_MAX } from './limits.ts';
+import {
+  ERROR_ECHO_CHARS_MAX,
+  JSON_DEPTH_MAX,
+  JSON_VALUES_MAX,
+  QUERY_VALUE_CHARS_MAX,
+} from './limits.ts';
 import { isStorableText } from './text.ts';
 
 type Issue = z.core.$ZodIssue;
@@ -26,10 +31,10 @@ export type QueryRecord = Readonly<Record<string, string | readonly string[]>>;
 /**
  * Checks a parsed JSON body and returns it typed. Throws a 400 whose message begins with the path
  * of the first wrong field (`events.0.content: …`). Also refuses what could not be stored: NUL,
- * lone surrogates, nesting deeper than `JSON_DEPTH_MAX`.
+ * lone surrogates, more nesting than `JSON_DEPTH_MAX`, more values than `JSON_VALUES_MAX`.
  */
 export function parseBody<T extends z.ZodType>(schema: T, value: unknown): z.output<T> {
-  const unstorable = findUnstorable(value, 0);
+  const unstorable = findUnstorable(value, 0, { values: 0 });
   if (unstorable !== undefined) {
     const path = unstorable.inner.slice(-PATH_KEYS_MAX).toReversed();
     throw refusal({ path, text: unstorable.text }, dotted);
@@ -192,12 +197,23 @@ function valueAt(root: unknown, path: Path): unknown {
   return value;
 }
 
-/** Finds the first value that cannot be stored; `inner` is its path, innermost key first. */
+/** What a walk over a body found; `inner` is its path, innermost key first. */
+interface Unstorable {
+  inner: string[];
+  text: string;
+}
+
+/** Finds the first value that cannot be stored; `walk` counts what it has seen. */
 function findUnstorable(
   value: unknown,
   depth: number,
-): { inner: string[]; text: string } | undefined {
+  walk: { values: number },
+): Unstorable | undefined {
   const text = 'expected text without NUL characters and lone surrogates';
+  walk.values += 1;
+  if (walk.values > JSON_VALUES_MAX) {
+    return { inner: [], text: `expected at most ${JSON_VALUES_MAX} values in all` };
+  }
   if (typeof value === 'string') return isStorableText(value) ? undefined : { inner: [], text };
   if (typeof value !== 'object' || value === null) return undefined;
   if (depth >= JSON_DEPTH_MAX) {
@@ -207,7 +223,7 @@ function findUnstorable(
     if (!isStorableText(key)) return { inner: [], text: `${text} in its keys` };
     // A copy made by assignment would take it for the prototype and lose it in silence.
     if (key === '__proto__') return { inner: [key], text: 'this name is not allowed' };
-    const found = findUnstorable(each, depth + 1);
+    const found = findUnstorable(each, depth + 1, walk);
     if (found === undefined) continue;
     found.inner.push(key);
     return found;

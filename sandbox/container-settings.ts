@@ -70,7 +70,7 @@ export function containerSettings(input: SettingsInput): ContainerSettings {
     name: containerName(spec.sandboxId),
     Image: input.image,
     Entrypoint: [],
-    Cmd: ['/opt/holdfast/node', '/opt/holdfast/runner.mjs'],
+    Cmd: ['/opt/holdfast/node', '/opt/holdfast/runner.mjs', '--container'],
     User: USER,
     WorkingDir: '/workspace',
     Hostname: 'sandbox',

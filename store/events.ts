@@ -8,7 +8,9 @@ import { ApiError } from '../protocol/errors.ts';
 import type { ClientEventParams, SessionEvent } from '../protocol/events.ts';
 import { encodeCursor, type PageCursor } from '../protocol/page.ts';
 import { SIGNAL_PREVIEW_CHARS_MAX } from '../protocol/limits.ts';
+import { storableJson } from '../protocol/text.ts';
 import type { Database, Transaction } from './database.ts';
+import { timeParameter } from './keyset.ts';
 
 /** The wire body of an event without `processed_at`, which the log adds. */
 export type EventBody = { id: string; type: string } & Record<string, unknown>;
@@ -82,7 +84,8 @@ export async function appendEvents<R = unknown>(
   const argument = {
     session_id: append.sessionId,
     step_key: append.stepKey,
-    events: append.events,
+    // What containers and models say may hold what the database cannot.
+    events: storableJson(append.events),
     result: append.result ?? {},
     consume_through: append.consumeThrough ?? null,
     ...(append.usage === undefined ? {} : { usage: append.usage }),
@@ -158,6 +161,7 @@ type AcceptAnswer =
  */
 export async function acceptEvents(sql: Database, accept: Accept): Promise<Accepted> {
   const { sessionId, workspaceId } = accept;
+  refuseForeignThread(accept);
   const argument = {
     session_id: sessionId,
     workspace_id: workspaceId,
@@ -223,6 +227,7 @@ export interface ListEvents {
   order: 'asc' | 'desc';
   limit: number;
   types?: string[];
+  /** Bounds on the time of processing (sdk 1.11.0: EventListParams); what waits has none */
   createdAt?: { gt?: string; gte?: string; lt?: string; lte?: string };
   cursor?: PageCursor;
 }
@@ -254,10 +259,10 @@ export async function listEvents(
        and s.deleted_at is null
        ${query.threadId === undefined ? sql`` : sql`and e.thread_id = ${query.threadId}`}
        ${query.types === undefined ? sql`` : sql`and e.type = any(${query.types})`}
-       ${at.gt === undefined ? sql`` : sql`and e.created_at > ${at.gt}`}
-       ${at.gte === undefined ? sql`` : sql`and e.created_at >= ${at.gte}`}
-       ${at.lt === undefined ? sql`` : sql`and e.created_at < ${at.lt}`}
-       ${at.lte === undefined ? sql`` : sql`and e.created_at <= ${at.lte}`}
+       ${at.gt === undefined ? sql`` : sql`and e.processed_at > ${timeParameter(sql, at.gt)}`}
+       ${at.gte === undefined ? sql`` : sql`and e.processed_at >= ${timeParameter(sql, at.gte)}`}
+       ${at.lt === undefined ? sql`` : sql`and e.processed_at < ${timeParameter(sql, at.lt)}`}
+       ${at.lte === undefined ? sql`` : sql`and e.processed_at <= ${timeParameter(sql, at.lte)}`}
        ${cursor === undefined ? sql`` : afterCursor(sql, cursor)}
      order by e.position ${direction} nulls last, e.seq ${direction}
      limit ${limit + 1}`;
@@ -320,6 +325,19 @@ function afterCursor(sql: Database, cursor: PageCursor) {
     : sql`and (e.position > ${position} or e.position is null)`;
 }
 
+/** An interrupt may name a thread; a session of one agent has only its primary one. */
+function refuseForeignThread({ sessionId, events }: Accept): void {
+  for (const [index, event] of events.entries()) {
+    if (event.type !== 'user.interrupt') continue;
+    const named = event.session_thread_id ?? null;
+    if (named === null || named === primaryThreadId(sessionId)) continue;
+    throw new ApiError(
+      'invalid_request_error',
+      `events.${index}.session_thread_id: \`${named}\` is no thread of this session.`,
+    );
+  }
+}
+
 function acceptError(error: string, sessionId: string): ApiError {
   switch (error) {
     case 'not_found':
@@ -345,7 +363,9 @@ function sessionSignal(start: Ring['start'], stored: StoredEvent[]): Ring {
       .map((event) => {
         const preview = previewOf(event.body);
         const { id, type } = event.body;
-        return preview === '' ? { seq: event.seq, id, type } : { seq: event.seq, id, type, preview };
+        return preview === ''
+          ? { seq: event.seq, id, type }
+          : { seq: event.seq, id, type, preview };
       }),
   };
 }

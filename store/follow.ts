@@ -71,7 +71,9 @@ export async function createFollower(sql: Database, previews: PreviewHub): Promi
         if (set.size === 0) readers.delete(query.sessionId);
         const noted = touchStream(sql, query.sessionId).catch(() => {});
         edges.set(query.sessionId, noted);
-        void noted.then(() => edges.get(query.sessionId) === noted && edges.delete(query.sessionId));
+        void noted.then(
+          () => edges.get(query.sessionId) === noted && edges.delete(query.sessionId),
+        );
       };
       // Also for a reader that goes away before it reads anything.
       query.signal.addEventListener('abort', leave, { once: true });
@@ -178,7 +180,13 @@ class Reader {
   async start(sql: Database): Promise<boolean> {
     const { sessionId, workspaceId, after } = this.#query;
     const [row] = await sql<
-      { last_seq: string; sent_seq: string | null; is_late: boolean; status: string; gone: boolean }[]
+      {
+        last_seq: string;
+        sent_seq: string | null;
+        is_late: boolean;
+        status: string;
+        gone: boolean;
+      }[]
     >`
       with s as (
         select *, sent_at > clock_timestamp() - ${LATE_READER_MS} * interval '1 ms' as is_young

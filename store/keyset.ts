@@ -36,9 +36,9 @@ export interface Page<R> {
 type Fragment = PendingQuery<Row[]>;
 
 /**
- * Writes the tail of a page's query: `and …` for the cursor, then `order by … limit …`. The table
- * must have the columns `created_at` and `id` under `alias`. One row more than the limit is read,
- * to see whether there is more.
+ * Writes the tail of a page's query: the condition of the cursor, the order and the limit. The
+ * table must have the columns `created_at` and `id` under `alias`. One row more than the limit is
+ * read, to see whether there is more.
  */
 export function pageTail(sql: Database, alias: string, request: PageRequest): Fragment {
   const time = sql(`${alias}.created_at`);

@@ -32,7 +32,10 @@ export function startRelay(
         const { sessionId } = row.start;
         const last = pauses.get(sessionId);
         if (last !== undefined && last.dueMs > nowMs) continue;
-        const pauseMs = Math.min((last?.pauseMs ?? RELAY_INTERVAL_MS / 2) * 2, RELAY_BACKOFF_MS_MAX);
+        const pauseMs = Math.min(
+          (last?.pauseMs ?? RELAY_INTERVAL_MS / 2) * 2,
+          RELAY_BACKOFF_MS_MAX,
+        );
         pauses.set(sessionId, { dueMs: nowMs + pauseMs, pauseMs });
         ring(sessionId, row);
       }

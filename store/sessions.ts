@@ -211,7 +211,9 @@ export async function updateSession(
 ): Promise<Session> {
   return sql.begin(async (transaction) => {
     const tx = transaction as unknown as Database;
-    await tx`select 1 from sessions where id = ${key.sessionId} for update`;
+    await tx`
+      select 1 from sessions
+      where id = ${key.sessionId} and workspace_id = ${key.workspaceId} for update`;
     const current = await getSession(tx, key);
     if (current.status === 'terminated') {
       throw new ApiError(

@@ -127,7 +127,7 @@ class SessionRun {
 
   async #callModel(step: Extract<Step, { kind: 'call_model' }>): Promise<StepResult> {
     const { previews, modelAttemptsMax } = this.#input.settings;
-    if (this.#input.start.usesSandbox && this.state.host === null) this.#provision();
+    if (this.#input.start.usesSandbox && this.state.host === null) void this.#provision();
     const { callModel } = proxyActivities<Activities>({
       ...modelOptions(modelAttemptsMax),
       summary: `model ${step.round} · ${this.#input.start.model}`,

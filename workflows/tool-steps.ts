@@ -62,7 +62,8 @@ async function runTool(call: PendingCall, run: ToolRun): Promise<void> {
         const { findHost } = proxyActivities<Activities>(commitOptions);
         if ((await findHost({ hostId: host })).isAlive) continue;
         run.forgetHost();
-        failure = 'the machine that ran the sandbox is gone; the command may have run. Its files are lost.';
+        failure =
+          'the machine that ran the sandbox is gone; the command may have run. Its files are lost.';
         break;
       }
     }

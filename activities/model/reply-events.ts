@@ -50,7 +50,9 @@ export function replyEvents(message: ModelMessage, context: ReplyContext): Reply
         return;
       case 'text':
         if (blocks[index - 1]?.type !== 'text') {
-          events.push(stepEvent(context, index, { type: 'agent.message', content: texts(blocks, index) }));
+          events.push(
+            stepEvent(context, index, { type: 'agent.message', content: texts(blocks, index) }),
+          );
         }
         return;
       case 'tool_use': {

@@ -40,7 +40,5 @@ const ABILITIES: readonly (readonly [string, ModelAbilities])[] = [
 ];
 
 function isMatch(pattern: string, modelId: string): boolean {
-  return pattern.endsWith('*')
-    ? modelId.startsWith(pattern.slice(0, -1))
-    : modelId === pattern;
+  return pattern.endsWith('*') ? modelId.startsWith(pattern.slice(0, -1)) : modelId === pattern;
 }

@@ -5,9 +5,7 @@
 import type Anthropic from '@anthropic-ai/sdk';
 import { betaAgentToolset20260401 } from '@anthropic-ai/sdk/tools/agent-toolset/node';
 import type { SessionAgent } from '../../protocol/sessions.ts';
-
-export const SANDBOX_TOOLS = ['bash', 'read', 'write', 'edit', 'glob', 'grep'] as const;
-export type SandboxTool = (typeof SANDBOX_TOOLS)[number];
+import { builtInToolSettings, SANDBOX_TOOLS } from '../../protocol/tools.ts';
 
 /** The enabled tools of an agent in a fixed order, since a request's prefix must not change. */
 export function offeredTools(agent: SessionAgent): Anthropic.Tool[] {
@@ -17,15 +15,9 @@ export function offeredTools(agent: SessionAgent): Anthropic.Tool[] {
 
 /** Names of the enabled built-in tools that run in the sandbox. */
 export function enabledTools(agent: SessionAgent): ReadonlySet<string> {
-  const names = new Set<string>();
-  for (const entry of agent.tools) {
-    if (entry.type !== 'agent_toolset_20260401') continue;
-    for (const name of SANDBOX_TOOLS) {
-      const own = entry.configs.find((config) => config.name === name);
-      if (own?.enabled ?? entry.default_config.enabled) names.add(name);
-    }
-  }
-  return names;
+  return new Set(
+    SANDBOX_TOOLS.filter((name) => builtInToolSettings(agent.tools, name)?.enabled === true),
+  );
 }
 
 const DEFINITIONS: ReadonlyMap<string, Anthropic.Tool> = new Map(

@@ -46,7 +46,8 @@ export function withCacheBreakpoints(messages: Message[]): Message[] {
 const CACHED = { cache_control: { type: 'ephemeral' } } as const;
 
 function toolResult(row: TranscriptRow): Anthropic.ToolResultBlockParam {
-  if (row.toolUseId === null) throw new Error(`the tool result at seq ${row.seq} names no tool use`);
+  if (row.toolUseId === null)
+    throw new Error(`the tool result at seq ${row.seq} names no tool use`);
   return {
     type: 'tool_result',
     tool_use_id: row.toolUseId,

@@ -1,20 +1,25 @@
 // The program that is a sandbox container's main process. It dials the host's socket (and dials again
 // whenever the host went away), runs the calls it is sent and keeps every result until the host has
-// acknowledged it, so a call that is sent twice runs once. Usage: runner.mjs [socket directory]
-// [working directory] [output directory].
+// acknowledged it, so a call that is sent twice runs once. Usage: runner.mjs [--container]
+// [socket directory] [working directory] [output directory]; `--container` says that every process it
+// can see is its own.
 import { randomUUID } from 'node:crypto';
 import { watch } from 'node:fs';
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
 import { RUNNER_FRAME_BYTES_MAX, RUNNER_REDIAL_PAUSE_MS } from '../../protocol/limits.ts';
 import { CallStore } from './call-store.ts';
 import { asHostFrame, encodeFrame, FrameError, FrameReader, RUNNER_PROTOCOL } from './frames.ts';
 import type { HostFrame, RunnerFrame } from './frames.ts';
 import { Tools } from './tools.ts';
 
-const [socketDirectory = '/run/holdfast', workdir = '/workspace', outputDirectory] =
-  process.argv.slice(2);
+const { values: flags, positionals } = parseArgs({
+  options: { container: { type: 'boolean', default: false } },
+  allowPositionals: true,
+});
+const [socketDirectory = '/run/holdfast', workdir = '/workspace', outputDirectory] = positionals;
 const FIRST_REDIAL_PAUSE_MS = 10;
 
 const bootId = randomUUID();
@@ -23,6 +28,7 @@ const tools = new Tools({
   workdir,
   outputDirectory: outputDirectory ?? '/mnt/session/tool-output',
   env: process.env,
+  ownsContainer: flags.container,
 });
 let connection: Socket | null = null;
 let redialPauseMs = FIRST_REDIAL_PAUSE_MS;

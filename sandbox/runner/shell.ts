@@ -37,6 +37,7 @@ export class Shell {
   readonly #workdir: string;
   readonly #files: OutputFiles;
   readonly #env: Record<string, string | undefined>;
+  readonly #ownsContainer: boolean;
   #bash: ChildProcessWithoutNullStreams | null = null;
   #running: Running | null = null;
 
@@ -44,10 +45,13 @@ export class Shell {
     workdir: string;
     files: OutputFiles;
     env: Record<string, string | undefined>;
+    /** every process it can see is its own, so all may be killed when the process table is full */
+    ownsContainer: boolean;
   }) {
     this.#workdir = options.workdir;
     this.#files = options.files;
     this.#env = options.env;
+    this.#ownsContainer = options.ownsContainer;
   }
 
   /** Ends the shell and what runs in its group; the next command begins with a fresh one. */
@@ -63,7 +67,7 @@ export class Shell {
     command: string,
     options: { timeoutMs: number; signal: AbortSignal },
   ): Promise<CommandResult> {
-    if (isNearPidsLimit()) await this.#clearProcesses();
+    if (this.#ownsContainer && isNearPidsLimit()) await this.#clearProcesses();
     const bash = this.#bash ?? (await this.#start());
     const sinceTicks = nowTicks();
     // A marker per call, assembled only by printf, so that a command that echoes its own text (set -v)
@@ -96,7 +100,7 @@ export class Shell {
     const first = await this.#spawn();
     if (first !== null) return first;
     // No process can be made: whatever fills the table goes, then once more.
-    await this.#clearProcesses();
+    if (this.#ownsContainer) await this.#clearProcesses();
     const second = await this.#spawn();
     if (second === null) throw new Error('no shell can be started: out of processes or memory');
     return second;

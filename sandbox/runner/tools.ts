@@ -29,6 +29,8 @@ export interface ToolsOptions {
   workdir: string;
   outputDirectory: string;
   env: Record<string, string | undefined>;
+  /** see `Shell` */
+  ownsContainer: boolean;
 }
 
 interface RunOptions {
@@ -49,10 +51,10 @@ export class Tools {
   #shellFree: Promise<unknown> = Promise.resolve();
 
   constructor(options: ToolsOptions) {
-    const { workdir, outputDirectory, env } = options;
+    const { workdir, outputDirectory, env, ownsContainer } = options;
     this.#workdir = workdir;
     this.#files = new OutputFiles(outputDirectory);
-    this.#shell = new Shell({ workdir, files: this.#files, env });
+    this.#shell = new Shell({ workdir, files: this.#files, env, ownsContainer });
     // The container is the boundary, so the file tools may go wherever its user may.
     const anywhere = { workdir, allowedRoots: ['/'] };
     this.#fileTools = {

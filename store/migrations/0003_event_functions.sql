@@ -91,7 +91,7 @@ begin
     end if;
   end if;
 
-  at := clock_timestamp();
+  at := date_trunc('milliseconds', clock_timestamp());   -- as precise as what is served
   before := s.last_seq;
   if p ->> 'consume_through' is not null then
     n := consume_events(s, (p ->> 'consume_through')::bigint, 'message', at);
@@ -179,7 +179,7 @@ create function accept_events(p jsonb) returns jsonb
 language plpgsql as $$
 declare
   s         sessions;
-  at        timestamptz := clock_timestamp();
+  at        timestamptz := date_trunc('milliseconds', clock_timestamp());
   earlier   sends;
   n         bigint;
   rows      jsonb;
@@ -244,7 +244,7 @@ create function end_session(p jsonb) returns jsonb
 language plpgsql as $$
 declare
   s   sessions;
-  at  timestamptz := clock_timestamp();
+  at  timestamptz := date_trunc('milliseconds', clock_timestamp());
   n   bigint;
 begin
   select * into s from sessions

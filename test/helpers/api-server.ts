@@ -30,6 +30,8 @@ export interface ApiServer {
   workspaceId: string;
   /** what the doorbell was told, oldest first */
   rings: { sessionId: string; signal: SessionSignal }[];
+  /** Ends the open streams, as a server does that is about to stop. */
+  drain(): void;
   close(): Promise<void>;
 }
 
@@ -75,6 +77,7 @@ export async function startApiServer(): Promise<ApiServer> {
     workspaceId,
     rings,
     url: `http://127.0.0.1:${port}`,
+    drain: () => closing.abort(),
     async close() {
       closing.abort();
       await new Promise((resolve) => server.close(resolve));

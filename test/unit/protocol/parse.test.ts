@@ -1,11 +1,11 @@
-// What a refused request is told: the first wrong field by its path, and what was expected there, for
-// bodies and for queries.
+// What a refused request is told: the first wrong field by its path, and what was expected there.
+// For bodies and for queries.
 
 import { describe, expect, test } from 'vitest';
 import { createAgentRequest } from '../../../protocol/agents.ts';
 import { ApiError } from '../../../protocol/errors.ts';
 import { listEventsQuery, sendEventsRequest, streamEventsQuery } from '../../../protocol/events.ts';
-import { JSON_DEPTH_MAX } from '../../../protocol/limits.ts';
+import { JSON_DEPTH_MAX, JSON_VALUES_MAX } from '../../../protocol/limits.ts';
 import { parseBody, parseQuery, type QueryRecord } from '../../../protocol/parse.ts';
 import { createSessionRequest, listSessionsQuery } from '../../../protocol/sessions.ts';
 
@@ -107,6 +107,12 @@ describe('bodies', () => {
     expect(refusalOf(() => parseBody(createAgentRequest, deep)).message).toMatch(/64 levels/);
     const fine = tool({ type: 'object', properties: nested(JSON_DEPTH_MAX - 6) });
     expect(() => parseBody(createAgentRequest, fine)).not.toThrow();
+  });
+
+  test('so is the number of values', () => {
+    const body = { events: Array<number>(JSON_VALUES_MAX).fill(1) };
+    const error = refusalOf(() => parseBody(sendEventsRequest, body));
+    expect(error.message).toMatch(/^events\.\d+: expected at most 250000 values in all$/);
   });
 
   test('a very long key is not repeated in full', () => {

@@ -9,7 +9,11 @@ import { type Move, SessionWorld } from './session-world.ts';
 const move: fc.Arbitrary<Move> = fc.oneof(
   fc.record({
     do: fc.constant('send' as const),
-    type: fc.constantFrom('user.message' as const, 'user.message' as const, 'user.interrupt' as const),
+    type: fc.constantFrom(
+      'user.message' as const,
+      'user.message' as const,
+      'user.interrupt' as const,
+    ),
     isHeard: fc.boolean(),
   }),
   fc.record({ do: fc.constant('reply' as const), calls: fc.nat({ max: 3 }) }),
@@ -32,7 +36,9 @@ function holds(claim: (world: SessionWorld, moves: Move[]) => void): void {
       throw new Error(`${world.story.join('\n')}\n\n${String(error)}`, { cause: error });
     }
   };
-  fc.assert(fc.property(fc.array(move, { maxLength: 60 }), run), { numRuns: byDepth(2000, 10_000) });
+  fc.assert(fc.property(fc.array(move, { maxLength: 60 }), run), {
+    numRuns: byDepth(2000, 10_000),
+  });
 }
 
 test('every tool use gets exactly one result', () => {

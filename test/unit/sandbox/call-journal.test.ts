@@ -1,0 +1,53 @@
+import { appendFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { CALL_JOURNAL_LINES_MAX } from '../../../protocol/limits.ts';
+import { CallJournal } from '../../../sandbox/call-journal.ts';
+
+let directory: string;
+let path: string;
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'holdfast-journal-'));
+  path = join(directory, 'deep', 'calls.jsonl');
+});
+afterEach(() => rmSync(directory, { recursive: true, force: true }));
+
+test('a begun call is remembered by the next process, an acknowledged one is not', () => {
+  const journal = new CallJournal(path);
+  journal.begin('a', 'boot 1');
+  journal.begin('b', 'boot 1');
+  journal.forget('a');
+  const next = new CallJournal(path);
+  expect(next.bootOf('a')).toBeUndefined();
+  expect(next.bootOf('b')).toBe('boot 1');
+});
+
+test('a line cut by a crash is skipped and swallows nothing', () => {
+  new CallJournal(path).begin('a', 'boot 1');
+  appendFileSync(path, '["begin","b","bo');
+  new CallJournal(path).begin('c', 'boot 2');
+  const next = new CallJournal(path);
+  expect(next.bootOf('a')).toBe('boot 1');
+  expect(next.bootOf('b')).toBeUndefined();
+  expect(next.bootOf('c')).toBe('boot 2');
+});
+
+test('any text may be an id', () => {
+  const id = 'a "b"\n[c]\u2028';
+  new CallJournal(path).begin(id, 'boot');
+  expect(new CallJournal(path).bootOf(id)).toBe('boot');
+});
+
+test('the file stays short over many calls, and keeps what is open', () => {
+  const journal = new CallJournal(path);
+  journal.begin('open', 'boot');
+  for (let call = 0; call < CALL_JOURNAL_LINES_MAX * 3; call++) {
+    journal.begin(`call ${call}`, 'boot');
+    journal.forget(`call ${call}`);
+  }
+  const lines = readFileSync(path, 'utf8').split('\n').length;
+  expect(lines).toBeLessThan(CALL_JOURNAL_LINES_MAX + 10);
+  expect(new CallJournal(path).bootOf('open')).toBe('boot');
+});
