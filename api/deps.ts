@@ -16,6 +16,8 @@ export interface ApiDeps {
   organizationId: string;
   /** the advisory lock that this process holds while it lives (store/instance.ts) */
   instance: bigint;
+  /** a test's switch: called at named moments, to be killed there */
+  pausePoint?: (name: string) => Promise<void>;
   /** aborted when the server drains: open streams end, so that the process can */
   closing?: AbortSignal;
 }

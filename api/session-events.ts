@@ -31,6 +31,7 @@ export async function sendEvents(request: ApiRequest) {
     instance: deps.instance,
     ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
   });
+  await deps.pausePoint?.('events-accepted');
   if (accepted.signal !== null) deps.doorbell.ring(key.sessionId, accepted.signal);
   afterAnswer(context, () => {
     const send = { sessionId: key.sessionId, sendId: accepted.sendId };

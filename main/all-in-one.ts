@@ -17,6 +17,7 @@ import { firstKey } from './first-key.ts';
 import { checkParts } from './health.ts';
 import type { PartCheck } from './health.ts';
 import { isScripted, knownSecrets, modelChoice, modelRoutes } from './model-routes.ts';
+import { pausePoint } from './pause-point.ts';
 import { runProcess } from './process-life.ts';
 import type { Startup } from './process-life.ts';
 import { answers, startScriptedModel } from './scripted-model.ts';
@@ -92,7 +93,7 @@ export async function startAllInOne(startup: Startup): Promise<ServerFacts> {
   const health = () => checkParts(checks);
   const settings = sessionSettings(config);
   await server.open(
-    { sql, previews, organizationId, settings, health, log, temporal: client },
+    { sql, previews, organizationId, settings, health, log, temporal: client, ...pausePoint(config, log) },
     cleanup,
   );
   const facts: ServerFacts = {

@@ -17,11 +17,12 @@ import type { PreviewHub } from '../store/previews.ts';
 import { startRelay } from '../store/relay.ts';
 import type { SessionSettings } from '../workflows/messages.ts';
 import type { Config } from './config.ts';
+import type { PausePoint } from './pause-point.ts';
 import { StartError } from './data-directory.ts';
 
 type Fetch = (request: Request) => Response | Promise<Response>;
 
-export interface ApiParts {
+export interface ApiParts extends PausePoint {
   sql: Database;
   temporal: Client;
   previews: PreviewHub;
@@ -70,7 +71,7 @@ async function openApi(
   cleanup: AsyncDisposableStack,
   closing: AbortSignal,
 ): Promise<Fetch> {
-  const { sql, health, organizationId, log } = parts;
+  const { sql, health, organizationId, log, pausePoint } = parts;
   const follower = await createFollower(sql, parts.previews);
   cleanup.defer(() => follower.close());
   const instance = await openInstance(sql);
@@ -88,6 +89,7 @@ async function openApi(
     organizationId,
     closing,
     instance: instance.lock,
+    ...(pausePoint === undefined ? {} : { pausePoint }),
   });
   return (request) => app.fetch(request);
 }

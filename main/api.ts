@@ -12,6 +12,7 @@ import {
 } from './connections.ts';
 import { firstKey } from './first-key.ts';
 import { checkParts } from './health.ts';
+import { pausePoint } from './pause-point.ts';
 import { runProcess } from './process-life.ts';
 import type { Startup } from './process-life.ts';
 
@@ -35,7 +36,10 @@ async function start({ config, secrets, log, cleanup }: Startup): Promise<void> 
       temporal: () => temporal.workflowService.getSystemInfo({}),
     });
   const settings = sessionSettings(config);
-  await server.open({ sql, previews, organizationId, settings, health, log, temporal }, cleanup);
+  await server.open(
+    { sql, previews, organizationId, settings, health, log, temporal, ...pausePoint(config, log) },
+    cleanup,
+  );
   log.info(`API          ${server.url}`);
   log.info(`API key      ${first.isNew ? `${first.key} (kept in ${first.where})` : first.where}`);
   log.info('ready');

@@ -14,6 +14,7 @@ import type { Config } from './config.ts';
 import { whileTemporalReturns } from './connections.ts';
 import type { DataDirectory } from './data-directory.ts';
 import { startSessionWorker } from './session-worker.ts';
+import { pausePoint } from './pause-point.ts';
 import { nativeOptions } from './temporal-connection.ts';
 import type { TemporalTarget } from './temporal-connection.ts';
 import { joinTemporalRuntime } from './temporal-log.ts';
@@ -76,7 +77,7 @@ export async function openWorker(parts: WorkerParts): Promise<void> {
     secrets,
     hostId: directory.hostId,
     model: createModelClient(parts.routes),
-    ...(config.pausePoint === null ? {} : { pausePoint: pauseAt(config.pausePoint, log) }),
+    ...pausePoint(config, log),
   };
   const worker = await startSessionWorker({
     connection,
@@ -91,13 +92,4 @@ export async function openWorker(parts: WorkerParts): Promise<void> {
     log.fatal(error, 'the worker failed');
     process.exit(1);
   });
-}
-
-/** A test's switch: the activity stops at that moment, to be killed there. */
-function pauseAt(moment: string, log: Logger): (name: string) => Promise<void> {
-  return async (name) => {
-    if (name !== moment) return;
-    log.warn({ moment }, 'paused for a test');
-    await new Promise(() => {});
-  };
 }
