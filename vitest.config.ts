@@ -8,11 +8,16 @@ const SECOND_MS = 1_000;
 // Fails the test during which an answer or event left the SDK's types.
 const CONFORMANCE = './test/helpers/conformance-setup.ts';
 
+// The server that most end-to-end files share.
+const SHARED_SERVER = './test/helpers/e2e-setup.ts';
+
 interface Suite {
   include: string[];
   exclude?: string[];
   /** loaded before each file of the suite */
   setupFiles?: string[];
+  /** run once around the whole suite */
+  globalSetup?: string[];
   /** whole-test bound, `ms`; a test that reaches it hangs */
   testTimeoutMs: number;
   /** true where files share the machine: containers, databases, servers */
@@ -38,6 +43,7 @@ const suites: Record<string, Suite> = {
   e2e: {
     include: ['test/e2e/**/*.test.ts'],
     setupFiles: [CONFORMANCE],
+    globalSetup: [SHARED_SERVER],
     testTimeoutMs: 120 * SECOND_MS,
     ownsMachine: true,
   },
@@ -63,6 +69,7 @@ export default defineConfig({
         include: suite.include,
         exclude: suite.exclude ?? [],
         setupFiles: suite.setupFiles ?? [],
+        globalSetup: suite.globalSetup ?? [],
         testTimeout: suite.testTimeoutMs,
         hookTimeout: suite.ownsMachine ? 180 * SECOND_MS : 30 * SECOND_MS,
         fileParallelism: !suite.ownsMachine,

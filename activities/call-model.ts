@@ -33,6 +33,10 @@ interface Attempt {
   key: string;
   agent: SessionAgent;
   consumeThrough: number;
+  /** No attempt before this one has started the turn */
+  isTurnStart: boolean;
+  /** The client is to be told that the session runs: at the start, and after a pause for retrying */
+  isAnnounced: boolean;
   spanStart: NewEvent;
 }
 
@@ -42,16 +46,20 @@ export async function callModel(
   input: CallModelInput,
 ): Promise<CallModelResult> {
   const stepKey = `t${input.turn}.r${input.round}`;
-  const context = await loadModelContext(deps.sql, { ...input, stepKey });
+  const known = deps.transcripts.find(input.threadId);
+  const afterPosition = known.position;
+  const context = await loadModelContext(deps.sql, { ...input, stepKey, afterPosition });
   if (context === null || context.status === 'terminated') return { kind: 'ended' };
   if (context.done !== null) {
     return { kind: 'replied', ...(context.done as never as ReplyFacts & Inbox) };
   }
   const newestSeq = context.rows.reduce((max, row) => Math.max(max, row.seq), 0);
   const attempt = newAttempt(input, stepKey, context);
-  const isFirst = input.round === 1 && attempt.number === 1;
-  if (isFirst && attempt.consumeThrough === 0) return { kind: 'nothing_new', seq: newestSeq };
-  return whileBeating(() => request(deps, attempt, context));
+  if (attempt.isTurnStart && attempt.consumeThrough === 0) {
+    return { kind: 'nothing_new', seq: newestSeq };
+  }
+  const messages = deps.transcripts.extend(input.threadId, known, context.rows);
+  return whileBeating(() => request(deps, attempt, modelRequest(context.agent, messages)));
 }
 
 type Inbox = { idle: boolean; messagesThrough: number; interruptsThrough: number; seq: number };
@@ -66,7 +74,9 @@ function newAttempt(input: CallModelInput, stepKey: string, context: ModelContex
     stepKey,
     key,
     agent: context.agent,
-    consumeThrough: context.rows.reduce((max, row) => (row.isWaiting ? row.seq : max), 0),
+    isTurnStart: context.turn < input.turn,
+    isAnnounced: context.turn < input.turn || context.status !== 'running',
+    consumeThrough: context.rows.reduce((max, row) => (row.position === null ? row.seq : max), 0),
     spanStart: stepEvent(step, 0, { type: 'span.model_request_start' }),
   };
 }
@@ -74,14 +84,13 @@ function newAttempt(input: CallModelInput, stepKey: string, context: ModelContex
 async function request(
   deps: ActivityDeps,
   attempt: Attempt,
-  context: ModelContext,
+  body: ModelRequest,
 ): Promise<CallModelResult> {
   const { input } = attempt;
   const stop = new AbortController();
   const signal = AbortSignal.any([Context.current().cancellationSignal, stop.signal]);
   const previews = new PreviewWriter(deps.previews, { ...input, key: attempt.key });
-  const isFresh = context.status !== 'running' || input.round === 1;
-  const started = appendStart(deps, attempt, isFresh).then((seq) => {
+  const started = appendStart(deps, attempt).then((seq) => {
     if (seq === null) stop.abort();
     else previews.open(seq);
     return seq;
@@ -90,7 +99,6 @@ async function request(
   started.catch(() => stop.abort());
   let message: ModelMessage;
   try {
-    const body = modelRequest(context.agent, context.rows);
     message = await readStream(deps, { body, signal, attempt: attempt.number, previews });
     if ((await started) === null) return { kind: 'ended' };
   } catch (error) {
@@ -125,17 +133,12 @@ async function readStream(
 }
 
 /** The start of the span, and of the turn where it begins one; the answer is the log's newest seq. */
-async function appendStart(
-  deps: ActivityDeps,
-  attempt: Attempt,
-  isFresh: boolean,
-): Promise<number | null> {
+async function appendStart(deps: ActivityDeps, attempt: Attempt): Promise<number | null> {
   const { input } = attempt;
   const dangling = attempt.number === 1 ? [] : await closeOpenSpans(deps, input);
-  const isTurnStart = input.round === 1 && attempt.number === 1;
   const events = [
     ...dangling,
-    ...(isTurnStart || isFresh ? runningEvents(input, attempt.key, attempt.agent.name) : []),
+    ...(attempt.isAnnounced ? runningEvents(input, attempt.key, attempt.agent.name) : []),
     attempt.spanStart,
   ];
   const answer = await appendEvents(deps.sql, {

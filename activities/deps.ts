@@ -8,11 +8,13 @@ import type { SandboxHost } from '../sandbox/sandbox.ts';
 import type { Database } from '../store/database.ts';
 import type { PreviewHub } from '../store/previews.ts';
 import type { ModelClient } from './model/anthropic.ts';
+import type { TranscriptCache } from './model/transcript-cache.ts';
 
 export interface ActivityDeps {
   sql: Database;
   previews: PreviewHub;
   model: ModelClient;
+  transcripts: TranscriptCache;
   /** Absent in a worker that runs no sandboxes */
   sandbox: SandboxHost | undefined;
   hostId: string;

@@ -3,26 +3,17 @@
 import type { Logger } from 'pino';
 import { localPreviews } from '../store/previews.ts';
 import { listenForApi } from './api-server.ts';
-import {
-  openStore,
-  openTemporalClient,
-  prepareTemporal,
-  sessionSettings,
-  temporalTarget,
-} from './connections.ts';
-import { openDataDirectory } from './data-directory.ts';
+import { openStore, openTemporalClient, prepareTemporal, temporalTarget } from './connections.ts';
+import { firstKey, openDataDirectory, refuseFullDisk } from './data-directory.ts';
 import { startPostgres, startTemporal } from './embedded.ts';
 import type { EmbeddedOptions } from './embedded.ts';
-import { firstKey } from './first-key.ts';
-import { checkParts } from './health.ts';
 import type { PartCheck } from './health.ts';
 import { isScripted, knownSecrets, modelChoice, modelRoutes } from './model-routes.ts';
-import { pausePoint } from './pause-point.ts';
 import { runProcess } from './process-life.ts';
 import type { Startup } from './process-life.ts';
 import { answers, startScriptedModel } from './scripted-model.ts';
 import { Supervisor } from './supervisor.ts';
-import type { TemporalTarget } from './temporal-connection.ts';
+import type { TemporalTarget } from './temporal/connection.ts';
 import { openSandboxHost, openWorker } from './worker-parts.ts';
 
 interface TemporalParts {
@@ -49,6 +40,8 @@ export async function startAllInOne(startup: Startup): Promise<ServerFacts> {
   const directory = openDataDirectory(config.dataDir);
   cleanup.defer(() => directory.release());
   const first = firstKey(directory.path, secrets.get('apiKey'));
+  // At once: were the rest of this start to fail, the next one would not show it again.
+  if (first.isNew) log.info(`first API key, shown this once: ${first.key}`);
   const choice = modelChoice(config, secrets, [first.key]);
   const server = await listenForApi(config);
   cleanup.defer(() => server.drain());
@@ -71,31 +64,17 @@ export async function startAllInOne(startup: Startup): Promise<ServerFacts> {
   ]);
   const { sql, organizationId } = store;
   const previews = localPreviews();
-  await openWorker({
-    config,
-    log,
-    cleanup,
-    directory,
-    previews,
-    sandbox,
-    sql,
-    target: temporal.target,
-    routes: modelRoutes(choice, scriptedUrl),
-    secrets: knownSecrets(startup.secrets, choice, [first.key]),
-  });
-  const client = openTemporalClient(temporal.target, config.temporal.namespace, cleanup);
+  const worker = { directory, previews, sandbox, sql, target: temporal.target };
+  const routes = modelRoutes(choice, scriptedUrl);
+  const hidden = knownSecrets(secrets, choice, [first.key]);
+  await openWorker({ ...worker, routes, hidden }, startup);
   const checks: Record<string, PartCheck> = {
-    database: () => sql`select 1`,
-    temporal: () => client.workflowService.getSystemInfo({}),
     sandbox: () => sandbox.health(),
+    disk: async () => refuseFullDisk(directory.path),
     ...(scriptedUrl === null ? {} : { model: () => answers(scriptedUrl) }),
   };
-  const health = () => checkParts(checks);
-  const settings = sessionSettings(config);
-  await server.open(
-    { sql, previews, organizationId, settings, health, log, temporal: client, ...pausePoint(config, log) },
-    cleanup,
-  );
+  const client = openTemporalClient(temporal.target, config.temporal.namespace, cleanup);
+  await server.open({ sql, previews, organizationId, temporal: client, checks }, startup);
   const facts: ServerFacts = {
     url: server.url,
     key: first.key,
@@ -103,7 +82,7 @@ export async function startAllInOne(startup: Startup): Promise<ServerFacts> {
     uiUrl: temporal.uiUrl,
     isScripted: scriptedUrl !== null,
   };
-  announce(log, facts, first.isNew);
+  announce(log, facts);
   log.info(`ready after ${((performance.now() - startedAt) / 1_000).toFixed(1)} s`);
   return facts;
 }
@@ -121,9 +100,9 @@ async function openTemporal(startup: Startup, embedded: EmbeddedOptions): Promis
   return { target, uiUrl: own?.uiUrl ?? null };
 }
 
-function announce(log: Logger, facts: ServerFacts, isNewKey: boolean): void {
+function announce(log: Logger, facts: ServerFacts): void {
   log.info(`API          ${facts.url}`);
-  log.info(`API key      ${isNewKey ? `${facts.key}, kept in ` : ''}${facts.keyPlace}`);
+  log.info(`API key      ${facts.keyPlace}`);
   if (facts.uiUrl !== null) log.info(`Temporal UI  ${facts.uiUrl}`);
   if (!facts.isScripted) return;
   log.warn(

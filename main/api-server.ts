@@ -5,9 +5,7 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createAdaptorServer } from '@hono/node-server';
 import type { Client } from '@temporalio/client';
-import type { Logger } from 'pino';
 import { createApp } from '../api/app.ts';
-import type { HealthReport } from '../api/deps.ts';
 import { createDoorbell } from '../api/doorbell.ts';
 import { newId } from '../protocol/ids.ts';
 import type { Database } from '../store/database.ts';
@@ -15,28 +13,30 @@ import { createFollower } from '../store/follow.ts';
 import { openInstance } from '../store/instance.ts';
 import type { PreviewHub } from '../store/previews.ts';
 import { startRelay } from '../store/relay.ts';
-import type { SessionSettings } from '../workflows/messages.ts';
 import type { Config } from './config.ts';
-import type { PausePoint } from './pause-point.ts';
+import { sessionSettings } from './connections.ts';
+import { checkParts } from './health.ts';
+import type { PartCheck } from './health.ts';
+import { pausePoint } from './pause-point.ts';
+import type { Startup } from './process-life.ts';
 import { StartError } from './data-directory.ts';
 
 type Fetch = (request: Request) => Response | Promise<Response>;
 
-export interface ApiParts extends PausePoint {
+export interface ApiParts {
   sql: Database;
   temporal: Client;
   previews: PreviewHub;
   organizationId: string;
-  settings: SessionSettings;
-  health: () => Promise<HealthReport>;
-  log: Logger;
+  /** what `/healthz` asks besides the database and Temporal */
+  checks?: Readonly<Record<string, PartCheck>>;
 }
 
 export interface ApiServer {
   /** where it listens, with the port that was really taken */
   readonly url: string;
   /** Serves the API from now on. */
-  open(parts: ApiParts, cleanup: AsyncDisposableStack): Promise<void>;
+  open(parts: ApiParts, startup: Startup): Promise<void>;
   /** Stops accepting and ends the streams; resolves when every answer was written, or at once if asked again. */
   drain(): Promise<void>;
 }
@@ -51,9 +51,9 @@ export async function listenForApi(config: Config): Promise<ApiServer> {
   const name = config.host.includes(':') ? `[${config.host}]` : config.host;
   return {
     url: `http://${name}:${port}`,
-    async open(parts, cleanup) {
-      answer = await openApi(parts, cleanup, closing.signal);
-      cleanup.defer(drain);
+    async open(parts, startup) {
+      answer = await openApi(parts, startup, closing.signal);
+      startup.cleanup.defer(drain);
     },
     drain,
   };
@@ -68,28 +68,33 @@ export async function listenForApi(config: Config): Promise<ApiServer> {
 
 async function openApi(
   parts: ApiParts,
-  cleanup: AsyncDisposableStack,
+  { config, log, cleanup }: Startup,
   closing: AbortSignal,
 ): Promise<Fetch> {
-  const { sql, health, organizationId, log, pausePoint } = parts;
+  const { sql, temporal, organizationId } = parts;
   const follower = await createFollower(sql, parts.previews);
   cleanup.defer(() => follower.close());
   const instance = await openInstance(sql);
   cleanup.defer(() => instance.close());
-  const doorbell = createDoorbell(parts.temporal, parts.settings, log);
+  const doorbell = createDoorbell(temporal, sessionSettings(config), log);
   cleanup.defer(() => doorbell.settled());
   const relay = startRelay(sql, (sessionId, signal) => doorbell.ring(sessionId, signal));
   cleanup.defer(() => relay.stop());
+  const checks = {
+    database: () => sql`select 1`,
+    temporal: () => temporal.workflowService.getSystemInfo({}),
+    ...parts.checks,
+  };
   const app = createApp({
     sql,
     log,
     doorbell,
     follower,
-    health,
+    health: () => checkParts(checks),
     organizationId,
     closing,
     instance: instance.lock,
-    ...(pausePoint === undefined ? {} : { pausePoint }),
+    ...pausePoint(config, log),
   });
   return (request) => app.fetch(request);
 }

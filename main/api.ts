@@ -7,19 +7,18 @@ import {
   openTemporalClient,
   ownDatabaseUrl,
   prepareTemporal,
-  sessionSettings,
   temporalTarget,
 } from './connections.ts';
-import { firstKey } from './first-key.ts';
-import { checkParts } from './health.ts';
-import { pausePoint } from './pause-point.ts';
+import { firstKey } from './data-directory.ts';
 import { runProcess } from './process-life.ts';
 import type { Startup } from './process-life.ts';
 
-async function start({ config, secrets, log, cleanup }: Startup): Promise<void> {
+async function start(startup: Startup): Promise<void> {
+  const { config, secrets, log, cleanup } = startup;
   const target = temporalTarget(config, secrets, null);
   const url = ownDatabaseUrl(secrets);
   const first = firstKey(config.dataDir, secrets.get('apiKey'));
+  if (first.isNew) log.info(`first API key, shown this once: ${first.key}`);
   const server = await listenForApi(config);
   cleanup.defer(() => server.drain());
   const { namespace } = config.temporal;
@@ -30,18 +29,9 @@ async function start({ config, secrets, log, cleanup }: Startup): Promise<void> 
   const previews = await sharedPreviews(sql);
   cleanup.defer(() => previews.close());
   const temporal = openTemporalClient(target, namespace, cleanup);
-  const health = () =>
-    checkParts({
-      database: () => sql`select 1`,
-      temporal: () => temporal.workflowService.getSystemInfo({}),
-    });
-  const settings = sessionSettings(config);
-  await server.open(
-    { sql, previews, organizationId, settings, health, log, temporal, ...pausePoint(config, log) },
-    cleanup,
-  );
+  await server.open({ sql, previews, organizationId, temporal }, startup);
   log.info(`API          ${server.url}`);
-  log.info(`API key      ${first.isNew ? `${first.key} (kept in ${first.where})` : first.where}`);
+  log.info(`API key      ${first.where}`);
   log.info('ready');
 }
 

@@ -11,9 +11,9 @@ import { migrate } from '../store/migrate.ts';
 import type { SessionSettings } from '../workflows/messages.ts';
 import type { Config, Secrets } from './config.ts';
 import { StartError } from './data-directory.ts';
-import { connectTemporal, lazyTemporal } from './temporal-connection.ts';
-import type { TemporalTarget } from './temporal-connection.ts';
-import { prepareNamespace } from './temporal-namespace.ts';
+import { connectTemporal, lazyTemporal } from './temporal/connection.ts';
+import type { TemporalTarget } from './temporal/connection.ts';
+import { prepareNamespace } from './temporal/namespace.ts';
 
 /** how long a start waits for a database or a Temporal that is coming back, `ms` */
 const START_RETRY_MS = 10_000;

@@ -7,6 +7,7 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { DATA_DIRECTORY_FREE_BYTES_MIN } from '../protocol/limits.ts';
+import { mintApiKey } from '../store/keys.ts';
 
 /** The machine or its operator must change something; the message is one sentence that says what. */
 export class StartError extends Error {
@@ -59,7 +60,7 @@ export function openDataDirectory(path: string): DataDirectory {
 }
 
 /** Reads a small secret file, or makes it with what `mint` returns; mode 0600. */
-export function keptText(file: string, mint: () => string): string {
+function keptText(file: string, mint: () => string): string {
   if (existsSync(file)) {
     const kept = readFileSync(file, 'utf8').trim();
     if (kept !== '') return kept;
@@ -126,7 +127,8 @@ function takeLock(path: string): DatabaseSync {
   }
 }
 
-function refuseFullDisk(path: string): void {
+/** Throws StartError when the disk of that directory has next to no space left. */
+export function refuseFullDisk(path: string): void {
   const { bavail, bsize } = statfsSync(path);
   if (bavail * bsize >= DATA_DIRECTORY_FREE_BYTES_MIN) return;
   throw new StartError(
@@ -144,12 +146,37 @@ const FILE_TROUBLE: Record<string, string> = {
   ENOTDIR: 'a part of the path is a file',
 };
 
+/** What a failed file operation means for an operator, as one sentence; null for any other error. */
+export function fileTrouble(error: unknown, path?: string): string | null {
+  const { code, path: from, dest } = error as NodeJS.ErrnoException & { dest?: string };
+  const reason = FILE_TROUBLE[code ?? ''];
+  const where = path ?? dest ?? from;
+  if (reason === undefined || where === undefined) return null;
+  return `Cannot write ${where}: ${reason} (HOLDFAST_DATA names the data directory).`;
+}
+
 function explained<T>(path: string, work: () => T): T {
   try {
     return work();
   } catch (error) {
-    const reason = FILE_TROUBLE[(error as NodeJS.ErrnoException).code ?? ''];
-    if (reason === undefined) throw error;
-    throw new StartError(`Cannot write ${path}: ${reason} (HOLDFAST_DATA names the directory).`);
+    const sentence = fileTrouble(error, path);
+    throw sentence === null ? error : new StartError(sentence);
   }
+}
+
+export interface FirstKey {
+  key: string;
+  /** minted just now: the one time it is shown */
+  isNew: boolean;
+  /** where a person finds it */
+  where: string;
+}
+
+/** The key as given, else as kept, else a new one that is kept from now on. */
+export function firstKey(dataDir: string, given: string | null): FirstKey {
+  if (given !== null) return { key: given, isNew: false, where: 'HOLDFAST_API_KEY' };
+  const where = join(dataDir, 'api-key');
+  mkdirSync(dataDir, { recursive: true });
+  const isNew = !existsSync(where);
+  return { key: keptText(where, mintApiKey), isNew, where };
 }

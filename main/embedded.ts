@@ -8,12 +8,12 @@ import type { Logger } from 'pino';
 import { prepareEmbeddedPostgres } from '../store/embedded.ts';
 import { openDataDirectory, StartError } from './data-directory.ts';
 import type { DataDirectory } from './data-directory.ts';
-import { embeddedTemporal } from './embedded-temporal.ts';
+import { embeddedTemporal } from './temporal/embedded.ts';
 import { createLog } from './log.ts';
 import { rememberedPort } from './ports.ts';
 import { Supervisor } from './supervisor.ts';
-import { connectTemporal } from './temporal-connection.ts';
-import { prepareNamespace } from './temporal-namespace.ts';
+import { connectTemporal } from './temporal/connection.ts';
+import { prepareNamespace } from './temporal/namespace.ts';
 
 export interface EmbeddedOptions {
   directory: DataDirectory;
@@ -84,6 +84,12 @@ export async function prepareEmbeddedNamespace(
   }
 }
 
+interface Flags {
+  'temporal-port': string;
+  'temporal-ui-port': string;
+  'no-temporal': boolean;
+}
+
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
@@ -98,13 +104,22 @@ async function main(): Promise<void> {
   const directory = openDataDirectory(resolve(values.data));
   const supervisor = new Supervisor(directory, log);
   const options = { directory, supervisor, log };
-  const stop = async (): Promise<void> => {
+  const stop = async (code: number): Promise<void> => {
     await supervisor.stop();
     directory.release();
-    process.exit(0);
+    process.exit(code);
   };
-  process.once('SIGTERM', () => void stop());
-  process.once('SIGINT', () => void stop());
+  process.once('SIGTERM', () => void stop(0));
+  process.once('SIGINT', () => void stop(0));
+  try {
+    await serve(options, values);
+  } catch (error) {
+    console.error(error instanceof StartError ? error.message : error);
+    await stop(1);
+  }
+}
+
+async function serve(options: EmbeddedOptions, values: Flags): Promise<void> {
   const [databaseUrl, temporal] = await Promise.all([
     startPostgres(options),
     values['no-temporal']
@@ -115,7 +130,7 @@ async function main(): Promise<void> {
           namespace: 'default',
         }),
   ]);
-  if (temporal) await prepareEmbeddedNamespace(temporal.address, 'default', log);
+  if (temporal) await prepareEmbeddedNamespace(temporal.address, 'default', options.log);
   console.log(JSON.stringify({ databaseUrl, ...temporal }));
 }
 

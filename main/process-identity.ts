@@ -11,15 +11,29 @@ export function isOurs(pid: number, command: readonly string[]): boolean {
   return live !== null && sameWords(live.slice(-command.length), command);
 }
 
+/** reads of a command line that is empty for the moment; each takes some microseconds */
+const READS_MAX = 10_000;
+
 /** The arguments of a live process; null for a dead, unknown or already ended one. */
 function commandLine(pid: number): string[] | null {
   try {
-    const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').slice(0, -1);
-    // An ended process that nobody has waited for has an empty command line.
-    return words.length === 0 ? null : words;
+    // While a process becomes another program, its command line is empty for a few microseconds; that
+    // of an ended one which nobody has waited for yet stays empty.
+    for (let read = 0; read < READS_MAX; read += 1) {
+      const text = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+      if (text !== '') return text.split('\0').slice(0, -1);
+      if (hasEnded(pid)) return null;
+    }
+    return null;
   } catch {
     return null;
   }
+}
+
+/** Whether only the exit code is left of it: the state after the name in parentheses is Z or X. */
+function hasEnded(pid: number): boolean {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  return /^[ZX]/.test(stat.slice(stat.lastIndexOf(')') + 2));
 }
 
 function commandText(pid: number): string | null {

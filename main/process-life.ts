@@ -5,7 +5,7 @@ import type { Logger } from 'pino';
 import { PROCESS_DRAIN_MS } from '../protocol/limits.ts';
 import { ConfigError, readConfig } from './config.ts';
 import type { Config, Secrets } from './config.ts';
-import { StartError } from './data-directory.ts';
+import { fileTrouble } from './data-directory.ts';
 import { createLog } from './log.ts';
 
 export interface Startup {
@@ -83,7 +83,8 @@ function reportEach(log: Logger, error: unknown): void {
 }
 
 function explain(log: Logger, error: unknown): void {
-  if (error instanceof StartError || (error instanceof Error && EXPLAINED.has(error.name))) {
-    log.fatal(error.message);
-  } else log.fatal(error, 'cannot start');
+  const isSentence = error instanceof Error && EXPLAINED.has(error.name);
+  const sentence = isSentence ? error.message : fileTrouble(error);
+  if (sentence === null) log.fatal(error, 'cannot start');
+  else log.fatal(sentence);
 }

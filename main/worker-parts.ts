@@ -4,6 +4,7 @@
 import { NativeConnection } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { createModelClient } from '../activities/model/anthropic.ts';
+import { TranscriptCache } from '../activities/model/transcript-cache.ts';
 import type { ActivityDeps } from '../activities/deps.ts';
 import type { ModelRoute } from '../activities/model/routes.ts';
 import { createSandboxHost } from '../sandbox/sandbox-host.ts';
@@ -15,17 +16,15 @@ import { whileTemporalReturns } from './connections.ts';
 import type { DataDirectory } from './data-directory.ts';
 import { startSessionWorker } from './session-worker.ts';
 import { pausePoint } from './pause-point.ts';
-import { nativeOptions } from './temporal-connection.ts';
-import type { TemporalTarget } from './temporal-connection.ts';
-import { joinTemporalRuntime } from './temporal-log.ts';
+import type { Startup } from './process-life.ts';
+import { nativeOptions } from './temporal/connection.ts';
+import type { TemporalTarget } from './temporal/connection.ts';
+import { joinTemporalRuntime } from './temporal/log.ts';
 import { workflowBundle } from './workflow-bundle.ts';
 
 const MEBIBYTE = 1_048_576;
 
 export interface WorkerParts {
-  config: Config;
-  log: Logger;
-  cleanup: AsyncDisposableStack;
   directory: DataDirectory;
   sql: Database;
   previews: PreviewHub;
@@ -34,7 +33,7 @@ export interface WorkerParts {
   /** undefined: this process runs no sandboxes */
   sandbox: SandboxHost | undefined;
   /** what no history and no log may show */
-  secrets: readonly string[];
+  hidden: readonly string[];
 }
 
 /** Connects this machine's sandboxes again; throws a clear sentence when Docker does not answer. */
@@ -59,8 +58,9 @@ export async function openSandboxHost(
 }
 
 /** Starts polling for work; resolves when the worker runs. */
-export async function openWorker(parts: WorkerParts): Promise<void> {
-  const { config, log, cleanup, directory, sql, previews, sandbox, secrets } = parts;
+export async function openWorker(parts: WorkerParts, startup: Startup): Promise<void> {
+  const { directory, sql, previews, sandbox, hidden: secrets } = parts;
+  const { config, log, cleanup } = startup;
   joinTemporalRuntime(log);
   const { target } = parts;
   const [connection, bundle] = await Promise.all([
@@ -77,6 +77,7 @@ export async function openWorker(parts: WorkerParts): Promise<void> {
     secrets,
     hostId: directory.hostId,
     model: createModelClient(parts.routes),
+    transcripts: new TranscriptCache(),
     ...pausePoint(config, log),
   };
   const worker = await startSessionWorker({

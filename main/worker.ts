@@ -11,7 +11,8 @@ import { startScriptedModel } from './scripted-model.ts';
 import { Supervisor } from './supervisor.ts';
 import { openSandboxHost, openWorker } from './worker-parts.ts';
 
-async function start({ config, secrets, log, cleanup }: Startup): Promise<void> {
+async function start(startup: Startup): Promise<void> {
+  const { config, secrets, log, cleanup } = startup;
   const target = temporalTarget(config, secrets, null);
   const url = ownDatabaseUrl(secrets);
   const directory = openDataDirectory(config.dataDir);
@@ -34,18 +35,9 @@ async function start({ config, secrets, log, cleanup }: Startup): Promise<void> 
   ]);
   const previews = await sharedPreviews(sql);
   cleanup.defer(() => previews.close());
-  await openWorker({
-    config,
-    log,
-    cleanup,
-    directory,
-    sql,
-    previews,
-    target,
-    sandbox,
-    routes: modelRoutes(choice, scriptedUrl),
-    secrets: knownSecrets(secrets, choice, ownKeys),
-  });
+  const routes = modelRoutes(choice, scriptedUrl);
+  const hidden = knownSecrets(secrets, choice, ownKeys);
+  await openWorker({ directory, sql, previews, target, sandbox, routes, hidden }, startup);
   if (isScripted(choice)) log.warn('Model        SCRIPTED: no HOLDFAST_MODEL_API_KEY is set');
   log.info(`ready as host ${directory.hostId}`);
 }

@@ -50,5 +50,3 @@ function isReadable(file: string): Promise<boolean> {
     () => false,
   );
 }
-
-if (import.meta.main) console.log(JSON.stringify(await workflowBundle()).slice(0, 200));

@@ -1,6 +1,6 @@
-// A root file system from the distribution's own package archive, for machines where no image registry
-// answers: mmdebstrap with the sources this machine is configured for, streamed, so that nothing lies
-// around on disk. Debian and Ubuntu only.
+// A root file system from the distribution's own package archive, for machines where no image
+// registry answers: mmdebstrap with the sources this machine is configured for, streamed, so that
+// nothing lies around on disk. Debian and Ubuntu only.
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import type { Readable } from 'node:stream';
@@ -101,6 +101,7 @@ function installBootstrapper(progress: Progress): void {
     if (spawnSync('mmdebstrap', ['--version'], options).status === 0) return;
   }
   throw new SandboxFailedError(
-    'no image registry answers and mmdebstrap is not installed: install the package mmdebstrap as root',
+    'no image registry answers and mmdebstrap is not installed: ' +
+      'install the package mmdebstrap as root',
   );
 }

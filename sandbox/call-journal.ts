@@ -1,6 +1,6 @@
-// Which calls were handed to which life of a container: one line in a file before a call is sent, so a
-// restarted host knows that a call may have run. Survives kill -9 of the host; not synced to disk, as
-// a power loss ends the container and the last seconds of its files as well.
+// Which calls were handed to which life of a container: one line in a file before a call is sent,
+// so a restarted host knows that a call may have run. Survives kill -9 of the host; not synced to
+// disk, as a power loss ends the container and the last seconds of its files as well.
 import {
   appendFileSync,
   existsSync,
@@ -19,7 +19,6 @@ export class CallJournal {
 
   constructor(path: string) {
     this.#path = path;
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     const lines = existsSync(path) ? readFileSync(path, 'utf8').split('\n') : [];
     this.#boots = replay(lines);
     this.#lines = lines.length;
@@ -47,6 +46,8 @@ export class CallJournal {
 
   #append(entry: string[]): void {
     if (this.#lines >= CALL_JOURNAL_LINES_MAX + this.#boots.size) return this.#rewrite();
+    // A sandbox that is only asked about leaves no directory behind.
+    if (this.#lines === 0) mkdirSync(dirname(this.#path), { recursive: true, mode: 0o700 });
     appendFileSync(this.#path, `${JSON.stringify(entry)}\n`);
     this.#lines++;
   }
@@ -78,7 +79,8 @@ function entryOf(line: string): unknown[] {
     const entry: unknown = JSON.parse(line);
     return Array.isArray(entry) ? entry : [];
   } catch {
-    // Only the last line can be broken: the host died while it was written, before the call was sent.
+    // Only the last line can be broken: the host died while it was written, before the call was
+    // sent.
     return [];
   }
 }

@@ -1,6 +1,7 @@
-// The calls of one sandbox: each `callId` has one record, whoever asks for it and how often, and each
-// record gets one outcome, kept until it is acknowledged. Together with the journal and the runner's
-// memory this is what makes a call run once in a container's life and at most once across its loss.
+// The calls of one sandbox: each `callId` has one record, whoever asks for it and how often, and
+// each record gets one outcome, kept until it is acknowledged. Together with the journal and the
+// runner's memory this is what makes a call run once in a container's life and at most once across
+// its loss.
 import {
   RUNNER_STRAY_FRAMES_MAX,
   SANDBOX_CALLS_MAX,
@@ -80,7 +81,9 @@ export class Calls {
     this.#deps.send({ type: 'acknowledge', callId });
   }
 
-  /** Takes a frame of the runner; throws `FrameError` when it is one too many that nobody asked for. */
+  /**
+   * Takes a frame of the runner; throws `FrameError` when it is one too many that nobody asked for.
+   */
   onFrame(frame: RunnerFrame): void {
     if (frame.type === 'hello' || frame.type === 'pong') return this.#onStray(frame.type);
     const record = this.#records.get(frame.callId);
@@ -101,7 +104,10 @@ export class Calls {
     }
   }
 
-  /** The runner is reachable under `bootId`: what it was sent may not have arrived, so send it again. */
+  /**
+   * The runner is reachable under `bootId`: what it was sent may not have arrived, so send it
+   * again.
+   */
   onReady(bootId: string): void {
     for (const record of this.#records.values()) {
       if (record.outcome !== null || !record.isSent) continue;
@@ -226,7 +232,8 @@ export class Calls {
     if (record.isCancelled || record.outcome !== null) return;
     record.isCancelled = true;
     if (!record.isSent) {
-      // Never handed over, as far as the journal knows: it ends here. Else the runner has to stop it.
+      // Never handed over, as far as the journal knows: it ends here. Else the runner has to stop
+      // it.
       const wasHandedOver = this.#deps.journal.bootOf(record.call.callId) !== undefined;
       if (!wasHandedOver) this.#settle(record, INTERRUPTED);
       return;

@@ -1,6 +1,6 @@
-// The host's end of a sandbox's socket: listens, lets one runner in at a time, and hands its checked
-// frames on. Whatever comes in is untrusted: bounds and shapes are checked, a connection that breaks
-// them is closed, and nothing thrown in here reaches the process.
+// The host's end of a sandbox's socket: listens, lets one runner in at a time, and hands its
+// checked frames on. Whatever comes in is untrusted: bounds and shapes are checked, a connection
+// that breaks them is closed, and nothing thrown in here reaches the process.
 import { chmodSync, mkdirSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { Server, Socket } from 'node:net';
@@ -48,7 +48,7 @@ export class Channel {
   /** Makes the socket anew and listens; a stale one of an earlier process is replaced. */
   async listen(): Promise<void> {
     if (this.#server !== null) return;
-    mkdirSync(dirname(this.#path), { recursive: true });
+    mkdirSync(dirname(this.#path), { recursive: true, mode: 0o700 });
     // The container's user must get through; other users of the host are kept out one level higher.
     chmodSync(dirname(this.#path), 0o755);
     rmSync(this.#path, { force: true });

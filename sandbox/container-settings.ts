@@ -1,5 +1,5 @@
-// How a sandbox container is made: one pure function from what is wanted to the engine's words. Every
-// hardening flag of the room is in this file, and test/unit/sandbox holds them.
+// How a sandbox container is made: one pure function from what is wanted to the engine's words.
+// Every hardening flag of the room is in this file, and test/unit/sandbox holds them.
 import { readFileSync } from 'node:fs';
 import {
   SANDBOX_CPUS,
@@ -22,7 +22,7 @@ export const DEFAULT_LIMITS: SandboxLimits = {
 
 export const LABEL_SANDBOX = 'holdfast.session';
 export const LABEL_HOST = 'holdfast.host';
-export const LABEL_NETWORK = 'holdfast.network';
+const LABEL_NETWORK = 'holdfast.network';
 export const LABEL_IMAGE = 'holdfast.image';
 export const LABEL_RUNTIME = 'holdfast.runtime';
 

@@ -1,6 +1,7 @@
 // The life of one sandbox's container as the host drives it: create, start, wait for the runner,
-// pause, stop, notice its death, bring it back. One change at a time; `isReady` is true exactly while
-// a frame sent would reach a running runner. It knows nothing of calls but that they need it ready.
+// pause, stop, notice its death, bring it back. One change at a time; `isReady` is true exactly
+// while a frame sent would reach a running runner. It knows nothing of calls but that they need it
+// ready.
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { RUNNER_DIAL_MS, RUNNER_REDIAL_MS } from '../protocol/limits.ts';
@@ -132,7 +133,9 @@ export class Container {
     });
   }
 
-  /** Ends the container's processes and keeps its files; does nothing unless it is ready or paused. */
+  /**
+   * Ends the container's processes and keeps its files; does nothing unless it is ready or paused.
+   */
   async stop(): Promise<void> {
     if (this.#state !== 'ready' && this.#state !== 'paused') return;
     const wasPaused = this.#state === 'paused';
@@ -147,7 +150,9 @@ export class Container {
     });
   }
 
-  /** Ends this life of the container at once; its calls are lost, the next call starts a new one. */
+  /**
+   * Ends this life of the container at once; its calls are lost, the next call starts a new one.
+   */
   async kill(reason: string): Promise<void> {
     await this.#exclusive(async () => {
       if (this.#state === 'stopped' || this.#state === 'gone') return;

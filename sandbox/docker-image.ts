@@ -1,6 +1,7 @@
 // The default sandbox image, made once per machine from image/Dockerfile. Its name holds a hash of
-// what it is made of, so a change makes a new one and a hit costs one question to the engine. The base
-// comes from a registry; where none answers, it is bootstrapped from the distribution's own archive.
+// what it is made of, so a change makes a new one and a hit costs one question to the engine. The
+// base comes from a registry; where none answers, it is bootstrapped from the distribution's own
+// archive.
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { Readable } from 'node:stream';
@@ -10,12 +11,13 @@ import { archiveSource, bootstrapArchive } from './base-archive.ts';
 import type { Engine, Progress } from './docker.ts';
 import { SandboxFailedError } from './sandbox.ts';
 
-const IMAGE_FILES = ['Dockerfile', 'packages.txt'];
+const PACKAGES_FILE = 'packages.txt';
+const IMAGE_FILES = ['Dockerfile', PACKAGES_FILE];
 const BASE_IMAGE = 'debian:12-slim';
 
 /** Name of the default image of this version of the code. */
 export function defaultImageName(): string {
-  return `holdfast-sandbox:${imageHash()}`;
+  return `holdfast-sandbox:${hashOf(IMAGE_FILES)}`;
 }
 
 /** One finished step of set-up: what was done and how long it took, `ms`. */
@@ -83,10 +85,10 @@ async function bootstrappedBase(
   progress: Progress,
 ): Promise<string> {
   const source = archiveSource();
-  const name = `holdfast-base:${source.suite}-${imageHash()}`;
+  const name = `holdfast-base:${source.suite}-${hashOf([PACKAGES_FILE])}`;
   if (await engine.hasImage(name)) return name;
   await timed(report, `bootstrap ${source.suite} with its packages`, async () => {
-    const packages = imageFile('packages.txt').toString('utf8').trim().split(/\s+/);
+    const packages = imageFile(PACKAGES_FILE).toString('utf8').trim().split(/\s+/);
     const archive = await bootstrapArchive(source, packages, progress);
     try {
       await engine.importImage(archive.stream, name, progress);
@@ -108,9 +110,9 @@ function buildContext(): Readable {
   return Readable.from(context);
 }
 
-function imageHash(): string {
+function hashOf(names: string[]): string {
   const hash = createHash('sha256');
-  for (const name of IMAGE_FILES) hash.update(imageFile(name));
+  for (const name of names) hash.update(imageFile(name));
   return hash.digest('hex').slice(0, 12);
 }
 

@@ -1,6 +1,7 @@
-// The container engine as this room needs it: the one importer of dockerode. Each method is one or two
-// requests to the engine; an engine that does not answer is `EngineUnavailableError`, a container or
-// image that is not there is a value, and everything else is thrown as the engine said it.
+// The container engine as this room needs it: the one importer of dockerode. Each method is one or
+// two requests to the engine; an engine that does not answer is `EngineUnavailableError`, a
+// container or image that is not there is a value, and everything else is thrown as the engine said
+// it.
 import Docker from 'dockerode';
 import { ENGINE_PING_MS, SANDBOX_STOP_GRACE_SECONDS } from '../protocol/limits.ts';
 import { EngineUnavailableError } from './sandbox.ts';
@@ -49,11 +50,11 @@ export class Engine {
     }
   }
 
-  /** Creates a container and returns its id; `conflict` where the name is taken. */
-  async create(settings: ContainerSettings): Promise<string | 'conflict' | 'no image'> {
+  /** Creates a container; `conflict` where the name is taken. */
+  async create(settings: ContainerSettings): Promise<'created' | 'conflict' | 'no image'> {
     try {
-      const container = await this.#ask(() => this.#docker.createContainer(settings));
-      return container.id;
+      await this.#ask(() => this.#docker.createContainer(settings));
+      return 'created';
     } catch (error) {
       if (statusOf(error) === 409) return 'conflict';
       if (statusOf(error) === 404) return 'no image';
@@ -157,15 +158,6 @@ export class Engine {
     return (await this.#orNull(() => this.#docker.getImage(name).inspect())) !== null;
   }
 
-  /** The engine's processor architecture and version, for messages and for choosing a Node binary. */
-  async facts(): Promise<{ architecture: string; version: string }> {
-    const info = (await this.#ask(() => this.#docker.version())) as {
-      Arch: string;
-      Version: string;
-    };
-    return { architecture: info.Arch, version: info.Version };
-  }
-
   /** Fetches an image from its registry; throws as the registry said it. */
   async pull(name: string, signal: AbortSignal, progress: Progress): Promise<void> {
     const stream = await this.#ask(() => this.#docker.pull(name, { abortSignal: signal }));
@@ -246,7 +238,8 @@ export class Engine {
   }
 
   #absent(reason: string): string {
-    return `the container engine does not answer at ${this.socketPath} (${reason}): is Docker running?`;
+    const where = `at ${this.socketPath} (${reason})`;
+    return `the container engine does not answer ${where}: is Docker running?`;
   }
 }
 

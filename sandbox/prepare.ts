@@ -1,5 +1,6 @@
-// Set-up of the sandbox room: the runner bundle and the default image, each with its time; a second run
-// finds both and does nothing. As a program: `node sandbox/prepare.ts [--docker-socket <path>]`.
+// Set-up of the sandbox room: the runner bundle and the default image, each with its time; a second
+// run finds both and does nothing. As a program: `node sandbox/prepare.ts [--docker-socket
+// <path>]`.
 import { parseArgs } from 'node:util';
 import { ensureImage } from './docker-image.ts';
 import type { Report } from './docker-image.ts';
@@ -14,7 +15,9 @@ export interface PrepareOptions {
   progress?: Progress;
 }
 
-/** Makes everything a sandbox needs on this machine; idempotent; returns the default image's name. */
+/**
+ * Makes everything a sandbox needs on this machine; idempotent; returns the default image's name.
+ */
 export async function prepareSandbox(options: PrepareOptions): Promise<string> {
   const engine = new Engine(options.dockerSocket);
   const startedAt = performance.now();

@@ -1,6 +1,6 @@
-// What should not be here: containers, volumes and directories of this host whose sandbox nobody knows
-// any more, as when a session was deleted while its host was down. Ids come from labels and directory
-// names; other hosts of the same engine are left alone.
+// What should not be here: containers, volumes and directories of this host whose sandbox nobody
+// knows any more, as when a session was deleted while its host was down. Ids come from labels and
+// directory names; other hosts of the same engine are left alone.
 import { existsSync, readdirSync } from 'node:fs';
 import { LABEL_HOST, LABEL_SANDBOX } from './container-settings.ts';
 import type { Engine } from './docker.ts';

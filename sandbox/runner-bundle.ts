@@ -1,6 +1,6 @@
 // The runner as one file: esbuild joins runner/ and the SDK's tools. Kept in a cache by the hash of
-// what goes in, so a second start builds nothing; where esbuild is not installed, the cached one has
-// to be there (set-up and the image build make it).
+// what goes in, so a second start builds nothing; where esbuild is not installed, the cached one
+// has to be there (set-up and the image build make it).
 import { createHash } from 'node:crypto';
 import {
   existsSync,
@@ -12,6 +12,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type * as Esbuild from 'esbuild';
 import { SandboxFailedError } from './sandbox.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
@@ -51,7 +52,7 @@ function bundleHash(): string {
   return hash.digest('hex').slice(0, 16);
 }
 
-async function importEsbuild(): Promise<typeof import('esbuild')> {
+async function importEsbuild(): Promise<Pick<typeof Esbuild, 'build'>> {
   try {
     return await import('esbuild');
   } catch (error) {

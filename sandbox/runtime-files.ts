@@ -1,6 +1,6 @@
 // What every container gets mounted read-only: the Node binary of this installation and the runner
-// bundle, side by side in a directory named by their content. One directory per version, so a running
-// container keeps the files it began with.
+// bundle, side by side in a directory named by their content. One directory per version, so a
+// running container keeps the files it began with.
 import { createHash } from 'node:crypto';
 import {
   chmodSync,
@@ -9,12 +9,13 @@ import {
   existsSync,
   linkSync,
   mkdirSync,
+  readFileSync,
   realpathSync,
   renameSync,
   rmSync,
   statSync,
 } from 'node:fs';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { runnerBundle } from './runner-bundle.ts';
 
 export interface RuntimeFiles {
@@ -30,7 +31,8 @@ export async function runtimeFiles(dataDir: string): Promise<RuntimeFiles> {
   const node = realpathSync(process.execPath);
   const { size, mtimeMs } = statSync(node);
   const version = createHash('sha256')
-    .update(`${basename(bundle)} ${process.version} ${size} ${mtimeMs}`)
+    .update(readFileSync(bundle))
+    .update(`${process.version} ${size} ${mtimeMs}`)
     .digest('hex')
     .slice(0, 12);
   const directory = join(dataDir, 'runtime', version);

@@ -1,7 +1,7 @@
 // One machine's sandboxes: the `SandboxHost` on a Docker-compatible engine. Holds one object per
 // sandbox it has heard of; everything it needs to go on after a kill -9 is in labels, in the data
 // directory and in the runners themselves.
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, rmdirSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import type { Logger } from 'pino';
 import { RUNNER_PING_MS, SANDBOX_PAUSE_MS, SANDBOX_STOP_MS } from '../protocol/limits.ts';
@@ -134,6 +134,12 @@ class DockerSandboxHost implements SandboxHost {
     clearInterval(this.#pulse);
     for (const sandbox of this.#sandboxes.values()) sandbox.close();
     this.#sandboxes.clear();
+    try {
+      // Only where no sandbox is left: the directories of living ones are in it.
+      rmdirSync(this.#deps.sockets);
+    } catch {
+      // In use, or gone already.
+    }
   }
 
   #open(sandboxId: string): DockerSandbox {

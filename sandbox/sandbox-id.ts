@@ -1,4 +1,5 @@
-// Sandbox ids become names of containers and directories, so only harmless ones pass.
+// Sandbox ids become names of containers, volumes and directories, so only harmless ones pass:
+// whatever is refused here never reaches the engine or the file system.
 
 const SANDBOX_ID = /^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$/;
 

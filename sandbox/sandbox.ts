@@ -19,7 +19,10 @@ export type ToolContent =
 
 export interface SandboxSpec {
   sandboxId: string;
-  /** `none`: loopback only; `unrestricted`: a bridge of its own without container-to-container traffic */
+  /**
+   * `none`: loopback only; `unrestricted`: a bridge of its own without container-to-container
+   * traffic
+   */
   network: 'unrestricted' | 'none';
   /** image name; unset: the host's default image */
   image?: string;

@@ -18,7 +18,7 @@ export function socketDirectory(dataDir: string): string {
   const candidates = [
     join('/run/holdfast', name),
     join(tmpdir(), `holdfast-${userInfo().uid}`, name),
-    join(dataDir, 'sandboxes', 's'),
+    join(dataDir, 'sockets'),
   ];
   const chosen = candidates.find(canMake);
   if (chosen === undefined) {
@@ -48,7 +48,8 @@ export function socketPath(directory: string, sandboxId: string): string {
   const path = join(directory, sandboxId, 'runner.sock');
   if (Buffer.byteLength(path) > SOCKET_PATH_BYTES_MAX) {
     throw new SandboxFailedError(
-      `the socket path ${path} is over ${SOCKET_PATH_BYTES_MAX} bytes: use a shorter data directory`,
+      `the socket path ${path} is over ${SOCKET_PATH_BYTES_MAX} bytes: ` +
+        'use a shorter data directory',
     );
   }
   return path;

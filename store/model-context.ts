@@ -16,43 +16,44 @@ export interface TranscriptRow {
   replyContent: unknown[] | null;
   /** The provider's id of the tool use that a result answers */
   toolUseId: string | null;
-  /** A client message that no model call has read yet */
-  isWaiting: boolean;
+  /** Place in history; null for a client message that no model call has read yet */
+  position: number | null;
 }
 
 export interface ModelContext {
   agent: SessionAgent;
-  environment: Environment['config'];
   status: string;
+  /** Newest turn that has started */
+  turn: number;
   /** Answer of this very step, when an earlier attempt finished it */
   done: Record<string, unknown> | null;
   rows: TranscriptRow[];
 }
 
-/** Everything a model call needs; null for a session that is gone. Two queries side by side. */
+/**
+ * Everything a model call needs, in one round trip; null for a session that is gone. Rows up to
+ * `afterPosition` are left out: the log is append-only, so whoever has read them has them still.
+ */
 export async function loadModelContext(
   sql: Database,
-  query: { sessionId: string; threadId: string; stepKey: string },
+  query: { sessionId: string; threadId: string; stepKey: string; afterPosition: number },
 ): Promise<ModelContext | null> {
-  const { sessionId, threadId, stepKey } = query;
-  const [sessions, rows] = await Promise.all([
-    sql<Omit<ModelContext, 'rows'>[]>`
-      select s.agent, s.environment, s.status, t.result as done
-        from sessions s
-        left join steps t on t.session_id = s.id and t.step_key = ${stepKey}
-       where s.id = ${sessionId} and s.deleted_at is null`,
-    sql<TranscriptRow[]>`
-      select seq::int, type, body -> 'content' as content,
-             coalesce((body ->> 'is_error')::boolean, false) as "isError",
-             private -> 'content' as "replyContent", private ->> 'tool_use_id' as "toolUseId",
-             processed_at is null as "isWaiting"
-        from events
-       where session_id = ${sessionId} and thread_id = ${threadId}
-         and (type in ('user.message', 'agent.tool_result') or private ? 'content')
-       order by position nulls last, seq`,
-  ]);
-  const session = sessions[0];
-  return session === undefined ? null : { ...session, rows };
+  const { sessionId, threadId, stepKey, afterPosition } = query;
+  const [context] = await sql<ModelContext[]>`
+    select s.agent, s.status, s.turn,
+           (select result from steps t where t.session_id = s.id and t.step_key = ${stepKey}) as done,
+           (select coalesce(json_agg(json_build_object(
+                     'seq', seq, 'position', position, 'type', type, 'content', body -> 'content',
+                     'isError', coalesce((body ->> 'is_error')::boolean, false),
+                     'replyContent', private -> 'content', 'toolUseId', private ->> 'tool_use_id')
+                   order by position nulls last, seq), '[]')
+              from events
+             where session_id = s.id and thread_id = ${threadId}
+               and (position > ${afterPosition} or processed_at is null)
+               and (type in ('user.message', 'agent.tool_result') or private ? 'content')) as rows
+      from sessions s
+     where s.id = ${sessionId} and s.deleted_at is null`;
+  return context ?? null;
 }
 
 export interface ToolCallRow {

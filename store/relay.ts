@@ -12,6 +12,8 @@ import {
 import type { Database } from './database.ts';
 import type { Ring, StartFacts } from './events.ts';
 
+const TICKS_A_PURGE = 30;
+
 type Waiting = Ring & { ended: boolean };
 
 /** Starts the sweep; `ring` must not throw. The answer stops it. */
@@ -22,8 +24,11 @@ export function startRelay(
   const pauses = new Map<string, { dueMs: number; pauseMs: number }>();
   let stopped = false;
   let timer: NodeJS.Timeout | undefined;
+  let ticks = 0;
   const tick = async (): Promise<void> => {
     try {
+      if (ticks % TICKS_A_PURGE === 0) await purge(sql);
+      ticks += 1;
       const waiting = await waitingSessions(sql);
       const nowMs = performance.now();
       const names = new Set(waiting.map((row) => row.start.sessionId));
@@ -51,6 +56,29 @@ export function startRelay(
       clearTimeout(timer);
     },
   };
+}
+
+/** Forgets sends nobody can repeat any more, and what is left of sessions deleted a day ago. */
+async function purge(sql: Database): Promise<void> {
+  await sql`
+    delete from sends
+     where created_at < now() - interval '60 seconds'
+       and (idempotency_key is null or created_at < now() - interval '24 hours')`;
+  await sql`
+    with gone as (
+      select id from sessions
+       where deleted_at < now() - interval '24 hours' and released_at is not null
+       limit ${RELAY_SESSIONS_MAX}),
+    events_gone as (delete from events where session_id in (select id from gone)),
+    steps_gone as (delete from steps where session_id in (select id from gone)),
+    sends_gone as (delete from sends where session_id in (select id from gone))
+    select 1`;
+  await sql`
+    delete from sessions s
+     where s.deleted_at < now() - interval '24 hours' and s.released_at is not null
+       and not exists (select 1 from events e where e.session_id = s.id)
+       and not exists (select 1 from steps t where t.session_id = s.id)
+       and not exists (select 1 from sends d where d.session_id = s.id)`;
 }
 
 /** Sessions with events that waited over a second, or that ended and still hold a sandbox. */

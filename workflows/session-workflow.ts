@@ -29,6 +29,7 @@ import {
 import { commitOptions, modelOptions, provisionOptions, releaseOptions } from './policies.ts';
 import { apply, newSessionState, nextStep, receive, wantsInterrupt } from './session-state.ts';
 import type { RunFacts, SessionState, Step, StepResult } from './session-state.ts';
+import { checkTransition } from './transitions.ts';
 import { modelErrorOf, runTools, type ToolRun } from './tool-steps.ts';
 
 export interface SessionWorkflowInput {
@@ -84,8 +85,10 @@ class SessionRun {
         await continueAsNew<typeof sessionWorkflow>({ ...this.#input, state: this.state });
       }
       if (step.kind === 'terminate') return this.#release();
+      const { phase } = this.state;
       const result = await this.#perform(step);
       this.state = apply(this.state, step, result);
+      checkTransition(phase, step.kind, this.state.phase);
     }
   }
 

@@ -3,17 +3,19 @@
 
 import type Anthropic from '@anthropic-ai/sdk';
 import type { SessionAgent } from '../../protocol/sessions.ts';
-import type { TranscriptRow } from '../../store/model-context.ts';
 import type { ModelRequest } from './anthropic.ts';
 import { abilitiesOf } from './routes.ts';
 import { offeredTools } from './tools.ts';
-import { transcript, withCacheBreakpoints } from './transcript.ts';
+import { withCacheBreakpoints } from './transcript.ts';
 
 /** Thinking allowance for models that take one, in tokens. */
 const THINKING_BUDGET_TOKENS = 8_000;
 
 /** Builds the request for an agent and its conversation so far. */
-export function modelRequest(agent: SessionAgent, rows: TranscriptRow[]): ModelRequest {
+export function modelRequest(
+  agent: SessionAgent,
+  messages: Anthropic.MessageParam[],
+): ModelRequest {
   const { id } = agent.model;
   const abilities = abilitiesOf(id);
   const tools = offeredTools(agent);
@@ -24,7 +26,7 @@ export function modelRequest(agent: SessionAgent, rows: TranscriptRow[]): ModelR
     ...(system.length > 0 ? { system } : {}),
     ...(tools.length > 0 ? { tools } : {}),
     ...thinking(abilities.thinking),
-    messages: withCacheBreakpoints(transcript(rows)),
+    messages: withCacheBreakpoints(messages),
   };
 }
 

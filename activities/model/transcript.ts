@@ -8,20 +8,21 @@ import type { TranscriptRow } from '../../store/model-context.ts';
 type Message = Anthropic.MessageParam;
 type Block = Anthropic.ContentBlockParam;
 
-/** The conversation so far as the `messages` of a request. */
-export function transcript(rows: TranscriptRow[]): Message[] {
-  const messages: { role: 'user' | 'assistant'; content: Block[] }[] = [];
+/** The conversation with some rows more; shares what it did not change with `messages`. */
+export function extendTranscript(messages: readonly Message[], rows: TranscriptRow[]): Message[] {
+  const extended = [...messages];
   const add = (role: 'user' | 'assistant', blocks: Block[]): void => {
-    const last = messages.at(-1);
-    if (last?.role === role) last.content.push(...blocks);
-    else if (blocks.length > 0) messages.push({ role, content: [...blocks] });
+    const last = extended.at(-1);
+    if (last?.role === role) {
+      extended[extended.length - 1] = { role, content: [...(last.content as Block[]), ...blocks] };
+    } else if (blocks.length > 0) extended.push({ role, content: blocks });
   };
   for (const row of rows) {
     if (row.replyContent !== null) add('assistant', row.replyContent as Block[]);
     else if (row.type === 'agent.tool_result') add('user', [toolResult(row)]);
     else add('user', row.content as Block[]);
   }
-  return messages;
+  return extended;
 }
 
 /**

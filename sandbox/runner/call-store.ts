@@ -1,6 +1,6 @@
 // What the runner remembers of the calls it was sent: running ones, results until they are
-// acknowledged, and the bare ids of results that had to go. Bounded in number and bytes; an id in it
-// is never run again.
+// acknowledged, and the bare ids of results that had to go. Bounded in number and bytes; an id in
+// it is never run again.
 import {
   RUNNER_FORGOTTEN_MAX,
   RUNNER_RESULT_BYTES_MAX,

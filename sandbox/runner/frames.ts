@@ -167,7 +167,8 @@ function contentBlocks(value: unknown): ToolContent[] {
 
 const MEDIA_TYPES = ['image/png', 'image/jpeg', 'image/gif', 'image/webp'];
 
-// Blocks are rebuilt field by field, so nothing else a runner sends travels on into a session's log.
+// Blocks are rebuilt field by field, so nothing else a runner sends travels on into a session's
+// log.
 function contentBlock(value: unknown): ToolContent {
   const block = record(value);
   const type = block['type'];

@@ -1,6 +1,6 @@
-// What a tool says, within bounds: up to 100,000 characters go into the result; more is kept whole in
-// a file inside the sandbox, and the model gets its start, its end and the path
-// (docs: managed-agents/tools). A flood is cut off, and old files make room for new ones.
+// What a tool says, within bounds: up to 100,000 characters go into the result; more is kept whole
+// in a file inside the sandbox, and the model gets its start, its end and the path (docs:
+// managed-agents/tools). A flood is cut off, and old files make room for new ones.
 import { closeSync, mkdirSync, openSync, readdirSync, rmSync, statSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { StringDecoder } from 'node:string_decoder';
@@ -13,7 +13,7 @@ import {
 } from '../../protocol/limits.ts';
 
 // Colours and cursor movements of terminals; the same expression as a terminal's CSI grammar.
-// oxlint-disable-next-line no-control-regex
+// oxlint-disable-next-line no-control-regex -- the escape character is what it looks for
 const ANSI = /\u001b\[[0-9;?]*[ -/]*[@-~]/g;
 
 /** Text as the model sees it: no terminal sequences, no empty lines at the end. */
@@ -74,7 +74,8 @@ export class OutputSpool {
   #bytes = 0;
   #file: { path: string; fd: number } | null = null;
   #fileError: string | null = null;
-  #tail: Buffer = Buffer.alloc(0);
+  #tail: Buffer[] = [];
+  #tailBytes = 0;
 
   constructor(files: OutputFiles) {
     this.#files = files;
@@ -100,7 +101,7 @@ export class OutputSpool {
     }
     closeSync(this.#file.fd);
     const start = decodeStart(Buffer.concat(this.#chunks));
-    const end = this.#tail.toString('utf8').slice(-TOOL_PREVIEW_CHARS);
+    const end = this.#trimTail().toString('utf8').slice(-TOOL_PREVIEW_CHARS);
     return preview({
       start: cleanText(start),
       end: cleanText(end),
@@ -116,25 +117,36 @@ export class OutputSpool {
       this.#file = this.#files.create();
     } catch (error) {
       this.#file = { path: '', fd: openSync('/dev/null', 'w') };
-      this.#fileError = `nowhere: ${error instanceof Error ? error.message : String(error)}`;
+      this.#fileError = `nowhere: ${messageOf(error)}`;
     }
     this.#append(all);
   }
 
+  // Only now and then, so that many small pieces cost no more than a few large ones.
+  #trimTail(): Buffer {
+    const tail = Buffer.concat(this.#tail, this.#tailBytes).subarray(-PREVIEW_BYTES);
+    this.#tail = [tail];
+    this.#tailBytes = tail.length;
+    return tail;
+  }
+
   #append(chunk: Buffer): void {
-    const tail = Buffer.concat([this.#tail, chunk.subarray(-PREVIEW_BYTES)]);
-    this.#tail = Buffer.from(tail.subarray(-PREVIEW_BYTES));
+    this.#tail.push(Buffer.from(chunk.subarray(-PREVIEW_BYTES)));
+    this.#tailBytes += Math.min(chunk.length, PREVIEW_BYTES);
+    if (this.#tailBytes > PREVIEW_BYTES * TAIL_SLACK) this.#trimTail();
     if (this.#file === null || this.#fileError !== null) return;
     try {
       writeSync(this.#file.fd, chunk);
     } catch (error) {
-      this.#fileError = `only in part in ${this.#file.path}: ${error instanceof Error ? error.message : String(error)}`;
+      this.#fileError = `only in part in ${this.#file.path}: ${messageOf(error)}`;
     }
   }
 }
 
 /** Bytes that hold a preview's characters whatever they are. */
 const PREVIEW_BYTES = TOOL_PREVIEW_CHARS * 4;
+/** How far the kept end may grow before it is trimmed, in previews. */
+const TAIL_SLACK = 4;
 
 function decodeStart(bytes: Buffer): string {
   return new StringDecoder('utf8')
@@ -155,7 +167,7 @@ export function boundedText(text: string, files: OutputFiles): string {
     }
     kept = path;
   } catch (error) {
-    kept = `nowhere: ${error instanceof Error ? error.message : String(error)}`;
+    kept = `nowhere: ${messageOf(error)}`;
   }
   return preview({
     start: text.slice(0, TOOL_PREVIEW_CHARS),
@@ -173,4 +185,8 @@ function preview(parts: { start: string; end: string; size: string; kept: string
     '',
     parts.end,
   ].join('\n');
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

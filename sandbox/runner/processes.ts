@@ -34,7 +34,9 @@ export function killTree(leader: number, sinceTicks: number): void {
   for (const pid of strays) signal(pid);
 }
 
-/** Kills every process of the container but the runner and init: the answer to a full process table. */
+/**
+ * Kills every process of the container but the runner and init: the answer to a full process table.
+ */
 export function killAllOthers(): void {
   signal(-1);
 }

@@ -1,8 +1,8 @@
-// The program that is a sandbox container's main process. It dials the host's socket (and dials again
-// whenever the host went away), runs the calls it is sent and keeps every result until the host has
-// acknowledged it, so a call that is sent twice runs once. Usage: runner.mjs [--container]
-// [socket directory] [working directory] [output directory]; `--container` says that every process it
-// can see is its own.
+// The program that is a sandbox container's main process. It dials the host's socket (and dials
+// again whenever the host went away), runs the calls it is sent and keeps every result until the
+// host has acknowledged it, so a call that is sent twice runs once. Usage: runner.mjs [--container]
+// [socket directory] [working directory] [output directory]; `--container` says that every process
+// it can see is its own.
 import { randomUUID } from 'node:crypto';
 import { watch } from 'node:fs';
 import { connect } from 'node:net';
@@ -100,7 +100,7 @@ function dial(): void {
     try {
       for (const frame of reader.push(chunk)) onFrame(asHostFrame(frame));
     } catch (error) {
-      console.error('runner: the host sent a bad frame', error);
+      process.stderr.write(`runner: the host sent a bad frame: ${String(error)}\n`);
       socket.destroy();
     }
   });
@@ -120,7 +120,8 @@ function stop(): void {
 process.on('SIGTERM', stop);
 process.on('SIGINT', stop);
 try {
-  // A new socket in the directory is a host that listens again: dial at once instead of at the timer.
+  // A new socket in the directory is a host that listens again: dial at once instead of at the
+  // timer.
   watch(socketDirectory, dial).on('error', () => {});
 } catch {
   // Without inotify the timer alone has to do.

@@ -1,7 +1,8 @@
 // The persistent shell behind the bash tool: one bash over pipes, so directory, variables and
 // background jobs live from call to call. It passes the same cases as the SDK toolset's own session
-// (test/conformance) and differs in three ways: the whole output is kept, a syntax error is reported
-// at once instead of at the timeout, and a stopped command dies with everything it started.
+// (test/conformance) and differs in three ways: the whole output is kept, a syntax error is
+// reported at once instead of at the timeout, and a stopped command dies with everything it
+// started.
 import { spawn } from 'node:child_process';
 import type { ChildProcessWithoutNullStreams } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -60,8 +61,8 @@ export class Shell {
   }
 
   /**
-   * Runs one command to its end, its timeout or `signal`; callers run one at a time. Returns also for
-   * a stopped command, with the output it had. Throws where no shell can be started.
+   * Runs one command to its end, its timeout or `signal`; callers run one at a time. Returns also
+   * for a stopped command, with the output it had. Throws where no shell can be started.
    */
   async run(
     command: string,
@@ -70,8 +71,8 @@ export class Shell {
     if (this.#ownsContainer && isNearPidsLimit()) await this.#clearProcesses();
     const bash = this.#bash ?? (await this.#start());
     const sinceTicks = nowTicks();
-    // A marker per call, assembled only by printf, so that a command that echoes its own text (set -v)
-    // or guesses a fixed marker cannot end the call early.
+    // A marker per call, assembled only by printf, so that a command that echoes its own text (set
+    // -v) or guesses a fixed marker cannot end the call early.
     const nonce = randomBytes(8).toString('hex');
     const spool = new OutputSpool(this.#files);
     const { promise, resolve } = Promise.withResolvers<CommandResult>();
@@ -137,7 +138,9 @@ export class Shell {
       // Background jobs may hold the pipes open after the shell itself is gone; its last words may
       // still be on the way.
       setTimeout(() => {
-        if (this.#bash === bash) this.#running?.finish(null, 'shell ended');
+        if (this.#bash !== bash) return;
+        if (this.#running === null) this.#bash = null;
+        else this.#running.finish(null, 'shell ended');
       }, LAST_WORDS_MS);
     });
     // The marker has a descriptor of its own, so that a command may redirect the shell's output.
@@ -198,8 +201,9 @@ export function stoppedText(result: CommandResult, timeoutMs: number): string {
   return result.output === '' ? note : `${result.output}\n${note}`;
 }
 
-// `eval` of one quoted word: a syntax error or an open quote stays inside it and is reported at once.
-// Input is empty, so a command that reads gets an end of file instead of the shell's own pipe.
+// `eval` of one quoted word: a syntax error or an open quote stays inside it and is reported at
+// once. Input is empty, so a command that reads gets an end of file instead of the shell's own
+// pipe.
 function wrapped(command: string, nonce: string): string {
   const quoted = `'${command.replaceAll('\0', '').replaceAll("'", String.raw`'\''`)}'`;
   return `eval ${quoted} </dev/null 2>&1 9>&-;printf '\\n%s:%d\\n' ${nonce} $? >&9\n`;

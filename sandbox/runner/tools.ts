@@ -70,7 +70,9 @@ export class Tools {
     this.#fastGrep = betaGrepTool({ workdir, allowedRoots: this.#fastGrepRoots });
   }
 
-  /** Runs one tool; bash calls wait for each other, `onStarted` comes when this one's turn begins. */
+  /**
+   * Runs one tool; bash calls wait for each other, `onStarted` comes when this one's turn begins.
+   */
   async run(
     tool: SandboxTool,
     input: Record<string, unknown>,
@@ -146,7 +148,7 @@ export class Tools {
     try {
       if (signal.aborted) onAbort();
       const text = await Promise.race([run.run(input, context(signal)), stopped.promise]);
-      return succeeded(boundedText(String(text), this.#files));
+      return succeeded(boundedText(textOf(text), this.#files));
     } finally {
       signal.removeEventListener('abort', onAbort);
       stopped.promise.catch(() => {});
@@ -172,6 +174,11 @@ function context(signal: AbortSignal): Parameters<FileTool['run']>[1] {
   return { signal } as Parameters<FileTool['run']>[1];
 }
 
+// sdk 1.11.0: each of its file tools answers with a string.
+function textOf(answer: Awaited<ReturnType<FileTool['run']>>): string {
+  return typeof answer === 'string' ? answer : JSON.stringify(answer);
+}
+
 function path(input: Record<string, unknown>): string {
   const given = input['file_path'] ?? input['path'];
   return typeof given === 'string' ? given : '';
@@ -187,7 +194,8 @@ function failed(text: string): ToolResult {
 
 type Field = 'text' | 'flag' | 'range' | 'milliseconds';
 
-// sdk 1.11.0: the input schemas of the agent toolset; which field is required is the tool's own say.
+// sdk 1.11.0: the input schemas of the agent toolset; which field is required is the tool's own
+// say.
 const INPUT_FIELDS: Record<SandboxTool, Record<string, Field>> = {
   bash: { command: 'text', restart: 'flag', timeout_ms: 'milliseconds' },
   read: { file_path: 'text', view_range: 'range' },
@@ -250,7 +258,8 @@ const SIGNATURES: { media: string; matches: (head: Buffer) => boolean }[] = [
   },
 ];
 
-// The read tool is documented to show images and PDFs too (behaviour.md 3.1); the SDK's own reads text.
+// The read tool is documented to show images and PDFs too (behaviour.md 3.1); the SDK's own reads
+// text.
 function mediaBlock(file: string): ToolContent | null {
   if (!/\.(png|jpe?g|gif|webp|pdf)$/i.test(file)) return null;
   const stat = statSync(file, { throwIfNoEntry: false });

@@ -94,5 +94,6 @@ create table sessions (
 );
 create index sessions_page on sessions (workspace_id, created_at, id) where deleted_at is null;
 alter table sessions set (fillfactor = 70);
+create index sessions_deleted on sessions (deleted_at) where deleted_at is not null;
 create index sessions_unreleased on sessions (archived_at)
   where archived_at is not null and released_at is null;

@@ -192,9 +192,9 @@ begin
   end if;
   for earlier in
     select * from sends
-     where session_id = s.id and created_at > at - interval '60 seconds'
+     where session_id = s.id
        and (idempotency_key = p ->> 'idempotency_key'
-            or (request_hash = p ->> 'request_hash' and answered_at is null
+            or (created_at > at - interval '60 seconds' and request_hash = p ->> 'request_hash' and answered_at is null
                 and idempotency_key is null and p ->> 'idempotency_key' is null
                 and instance <> (p ->> 'instance')::bigint))
      order by created_at

@@ -1,5 +1,6 @@
-// One list of cases for the built-in tools, run for the official SDK's own toolset on this machine and
-// for our runner in a container: what the model sees must not depend on which of the two ran it.
+// One list of cases for the built-in tools, run for the official SDK's own toolset on this machine
+// and for our runner in a container: what the model sees must not depend on which of the two ran
+// it.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -76,6 +77,10 @@ const cases: Record<string, Step[]> = {
     sh('cd /; exit 3', /session terminated/, true),
     sh('pwd', 'WORKDIR'),
   ],
+  'bash that kills its shell is an error, and the next call has a fresh one': [
+    sh('cd /; kill -9 $$', /session terminated/, true),
+    sh('pwd', 'WORKDIR'),
+  ],
   'bash does not mistake output for the end of a command': [
     sh("printf 'no newline'", 'no newline'),
     sh(
@@ -150,7 +155,8 @@ const cases: Record<string, Step[]> = {
   ],
   'glob finds files, newest first, without repositories and modules': [
     sh(
-      'mkdir -p g/.git g/node_modules; touch -d 2020-01-01 g/old.ts; touch g/new.ts g/.git/x.ts g/node_modules/x.ts',
+      'mkdir -p g/.git g/node_modules; touch -d 2020-01-01 g/old.ts; ' +
+        'touch g/new.ts g/.git/x.ts g/node_modules/x.ts',
       '(no output)',
     ),
     {
@@ -189,7 +195,8 @@ const versions: Record<
         if (tool === undefined) throw new Error(`no tool ${name}`);
         try {
           const text = await tool.run(input);
-          return { text: String(text) || '(no output)', isError: false };
+          if (typeof text !== 'string') throw new Error('an answer that is no text');
+          return { text: text || '(no output)', isError: false };
         } catch (error) {
           return { text: error instanceof Error ? error.message : String(error), isError: true };
         }

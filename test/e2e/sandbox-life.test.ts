@@ -1,4 +1,5 @@
-// A sandbox from its first call to its end: idle, resume, long outputs, release, orphans.
+// A sandbox from its first call to its end, on the real engine: idle, resume, long outputs, release
+// and orphans. Files are there again after every kind of rest.
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -76,7 +77,7 @@ test('two provisions at once make one container', async () => {
   expect(await host.list()).toHaveLength(1);
 });
 
-test('output over 100,000 characters is kept whole in a file, with its path for the model', async () => {
+test('output over 100,000 characters is kept whole, with its path for the model', async () => {
   await host.provision(spec);
   const outcome = await runTool(host, SANDBOX, 'bash', { command: 'seq 1 100000' });
   const text = textOf(outcome);
@@ -92,7 +93,7 @@ test('output over 100,000 characters is kept whole in a file, with its path for 
   expect(textOf(range)).toBe('50000\n50001');
 });
 
-test('the output of a file tool over 100,000 characters is kept whole in a file as well', async () => {
+test('the output of a file tool over 100,000 characters is kept whole as well', async () => {
   await host.provision(spec);
   await bash(host, SANDBOX, 'head -c 150000 /dev/zero | tr "\\0" x > long');
   const text = textOf(await runTool(host, SANDBOX, 'read', { file_path: 'long' }));
@@ -108,8 +109,10 @@ test('100,000 characters are a result as they are', async () => {
 
 test('an image that is read becomes an image block', async () => {
   await host.provision(spec);
-  const png =
-    'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==';
+  const png = [
+    'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhg',
+    'GAWjR9awAAAABJRU5ErkJggg==',
+  ].join('');
   await bash(host, SANDBOX, `echo ${png} | base64 -d > dot.png`);
   const outcome = await runTool(host, SANDBOX, 'read', { file_path: 'dot.png' });
   expect(outcome).toEqual({

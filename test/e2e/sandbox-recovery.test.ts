@@ -2,6 +2,7 @@
 // across its loss, files stay, and nobody waits for ever.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { rm } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { SandboxHost, SandboxSpec } from '../../sandbox/sandbox.ts';
@@ -179,4 +180,5 @@ test('an engine that is away is one clear sentence', async () => {
   const away = await openTestHost({ dockerSocket: '/nowhere/docker.sock' });
   await expect(away.host.health()).rejects.toThrow(/does not answer at \/nowhere\/docker\.sock/);
   await away.host.close();
+  await rm(away.dataDir, { recursive: true });
 });

@@ -96,8 +96,10 @@ print(libc.syscall(56, 0x10000000 | 17, 0, 0, 0, 0), ctypes.get_errno())`;
 
   test('cannot change the system, but its own directories', async () => {
     const command =
-      'for path in /etc /usr /opt /opt/holdfast /run/holdfast /var /mnt; do touch $path/x 2>/dev/null && echo $path; done; ' +
-      'for path in /workspace /home/agent /mnt/session /tmp /var/tmp; do touch $path/x && echo ok; done';
+      'for path in /etc /usr /opt /opt/holdfast /run/holdfast /var /mnt; ' +
+      'do touch $path/x 2>/dev/null && echo $path; done; ' +
+      'for path in /workspace /home/agent /mnt/session /tmp /var/tmp; ' +
+      'do touch $path/x && echo ok; done';
     expect(await bash(host, SANDBOX, command)).toBe(Array(5).fill('ok').join('\n'));
   });
 
@@ -121,7 +123,8 @@ for address in ('192.0.2.1', '172.17.0.1', '169.254.169.254', '10.0.0.1'):
       'echo secret > /workspace/secret; echo secret > /tmp/secret; sleep 602 &',
     );
     const command =
-      'find / -xdev -name secret 2>/dev/null; pgrep -f "sleep 602"; ls /run/holdfast; ls /workspace /tmp | grep secret';
+      'find / -xdev -name secret 2>/dev/null; pgrep -f "sleep 602"; ls /run/holdfast; ' +
+      'ls /workspace /tmp | grep secret';
     expect(await bash(host, SANDBOX, command)).toMatch(/^error: runner\.sock$/);
   });
 
@@ -149,7 +152,8 @@ test('containers on the bridge cannot reach each other', async () => {
     await bash(
       host,
       a,
-      'curl -s --retry 20 --retry-connrefused --retry-delay 1 -o /dev/null -w "%{http_code}" 127.0.0.1:8000',
+      'curl -s --retry 20 --retry-connrefused --retry-delay 1 -o /dev/null ' +
+        '-w "%{http_code}" 127.0.0.1:8000',
     ),
   ).toBe('200');
   const address = await bash(host, a, 'hostname -I');
@@ -215,7 +219,9 @@ except OSError as error: print(error.errno)`;
 describe('code that speaks to the runner socket', () => {
   test('is not let in beside the runner, whatever it says', async () => {
     const code = `import socket, os
-for data in (b'', b'\\x00\\x00\\x00\\x00', b'\\xff\\xff\\xff\\xff', b'\\x00\\x00\\x00\\x02{}', b'\\x00\\x00\\x00\\x05hello', os.urandom(5000)):
+zero = b'\\x00' * 3
+wrong = (zero + b'\\x00', b'\\xff' * 4, zero + b'\\x02{}', zero + b'\\x05hello')
+for data in (b'', *wrong, os.urandom(5000)):
   s = socket.socket(socket.AF_UNIX)
   s.connect('/run/holdfast/runner.sock')
   s.send(data)
@@ -230,7 +236,8 @@ print('done')`;
 
   test('cannot delete, replace or move it', async () => {
     const command =
-      'cd /run/holdfast; rm -f runner.sock; ln -sf /tmp runner.sock; mv runner.sock x; mkdir y; chmod 777 .; true';
+      'cd /run/holdfast; rm -f runner.sock; ln -sf /tmp runner.sock; mv runner.sock x; ' +
+      'mkdir y; chmod 777 .; true';
     await bash(host, SANDBOX, command);
     expect(await bash(host, SANDBOX, 'ls /run/holdfast')).toBe('runner.sock');
   });

@@ -1,6 +1,6 @@
-// A process that is killed in the middle of a call: opens the host of a data directory, makes one call
-// and says `started` on its output when the tool begins. Arguments: data directory, host id, sandbox
-// id, call id, command.
+// A process that is killed in the middle of a call: opens the host of a data directory, makes one
+// call and says `started` on its output when the tool begins. Arguments: data directory, host id,
+// sandbox id, call id, command.
 import { pino } from 'pino';
 import { createSandboxHost } from '../../sandbox/sandbox-host.ts';
 

@@ -1,3 +1,5 @@
+// The host's record of what it handed over, on a real file system: it survives the process, also
+// one that died in the middle of a line, and it stays short.
 import { appendFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

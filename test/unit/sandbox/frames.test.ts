@@ -1,3 +1,5 @@
+// The frames between host and runner, however the bytes arrive and whoever made them: what is not
+// exactly right is refused with one named error.
 import { describe, expect, test } from 'vitest';
 import { RUNNER_FRAME_BYTES_MAX } from '../../../protocol/limits.ts';
 import {

@@ -1,3 +1,5 @@
+// When an unused container is paused and stopped: the rule alone, without a clock and without an
+// engine.
 import { expect, test } from 'vitest';
 import { idleStep } from '../../../sandbox/idle-policy.ts';
 

@@ -1,4 +1,15 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+// What the model sees of long outputs, and what is kept of them: the documented bound to the
+// character, the rest whole in a file, and old files out before new ones fill the disk.
+import {
+  closeSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -39,7 +50,8 @@ describe('a text', () => {
   });
 
   test('says so when it cannot be kept', () => {
-    const nowhere = new OutputFiles('/proc/nowhere');
+    writeFileSync(join(directory, 'file'), '');
+    const nowhere = new OutputFiles(join(directory, 'file'));
     expect(boundedText('x'.repeat(TOOL_OUTPUT_CHARS_MAX + 1), nowhere)).toMatch(/is in nowhere: /);
   });
 });
@@ -71,17 +83,18 @@ describe('the output of a command', () => {
   });
 });
 
-test('old output files make room for new ones', () => {
-  for (let made = 0; made < 18; made++) {
-    const spool = new OutputSpool(files);
-    for (let chunks = 0; chunks < 64; chunks++) spool.write(CHUNK);
-    spool.finish();
+test('old output files make room for new ones, the oldest first', () => {
+  // Sparse: files of 64 MiB that take no room.
+  for (let made = 1; made <= 17; made++) {
+    const path = join(directory, `output-${made}.txt`);
+    writeFileSync(path, '');
+    truncateSync(path, TOOL_OUTPUT_BYTES_MAX);
+    utimesSync(path, made, made);
   }
-  // 1 GiB of files of 64 MiB each, the newest ones.
-  const names = readdirSync(directory);
-  expect(names).toHaveLength(16);
-  expect(names).toContain('output-18.txt');
-  expect(names).not.toContain('output-1.txt');
+  closeSync(files.create().fd);
+  const left = readdirSync(directory);
+  expect(left).toHaveLength(16);
+  expect(left).not.toContain('output-2.txt');
+  expect(left).toContain('output-3.txt');
+  expect(left).toContain('output-17.txt');
 });
-
-const CHUNK = Buffer.alloc(1024 * 1024, 'y');

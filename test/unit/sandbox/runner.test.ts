@@ -1,5 +1,5 @@
-// The runner as a process on this machine, against the host's own channel: no container needed to see
-// that it dials again, runs a call once and keeps its result.
+// The runner as a process on this machine, against the host's own channel: no container needed to
+// see that it dials again, runs a call once and keeps its result.
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
@@ -67,6 +67,12 @@ const call = (callId: string, command: string): HostFrame => ({
 const resultsOf = (callId: string) =>
   frames.filter((frame) => frame.type === 'result' && frame.callId === callId);
 
+const textOf = (callId: string) => {
+  const [result] = resultsOf(callId);
+  const block = result?.type === 'result' ? result.content[0] : undefined;
+  return block?.type === 'text' ? block.text : '';
+};
+
 test('it dials a host that begins to listen later, and again after each restart', async () => {
   for (let restarts = 0; restarts < 3; restarts++) {
     await channel.listen();
@@ -116,6 +122,18 @@ test('a cancelled call answers as an error', async () => {
   channel.send({ type: 'cancel', callId: 'a' });
   await until(() => resultsOf('a').length === 1);
   expect(resultsOf('a')[0]).toMatchObject({ isError: true });
+});
+
+test('a shell that dies between calls, its output still held by a job, is replaced', async () => {
+  await channel.listen();
+  await until(() => boots.length === 1);
+  channel.send(call('a', 'sleep 3 & echo $$'));
+  await until(() => resultsOf('a').length === 1);
+  process.kill(Number(textOf('a')), 'SIGKILL');
+  channel.send(call('b', 'echo one'));
+  channel.send(call('c', 'echo two'));
+  await until(() => resultsOf('c').length === 1);
+  expect(textOf('c')).toBe('two');
 });
 
 test('a ping is answered while a command runs', async () => {

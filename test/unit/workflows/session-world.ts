@@ -13,6 +13,7 @@ import {
   type StepResult,
   wantsInterrupt,
 } from '../../../workflows/session-state.ts';
+import { checkTransition } from '../../../workflows/transitions.ts';
 
 export interface ClientEvent {
   seq: number;
@@ -130,7 +131,9 @@ export class SessionWorld {
   }
 
   #end(result: StepResult): void {
+    const { phase } = this.state;
     this.state = apply(this.state, this.#running!, result);
+    checkTransition(phase, this.#running!.kind, this.state.phase);
     this.#running = undefined;
   }
 

@@ -3,7 +3,7 @@
 // because an unregistered search attribute makes every workflow start fail.
 import type { Connection } from '@temporalio/client';
 import type { Logger } from 'pino';
-import { StartError } from './data-directory.ts';
+import { StartError } from '../data-directory.ts';
 
 /** The session's search attributes, all of type Keyword. */
 export const SEARCH_ATTRIBUTES = ['HoldfastStatus', 'HoldfastAgent', 'HoldfastWorkspace'] as const;

@@ -4,13 +4,13 @@
 import { accessSync, constants, mkdirSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { childEnvironment } from './config.ts';
-import { StartError } from './data-directory.ts';
-import type { ChildSpec } from './supervisor.ts';
-import { connectTemporal } from './temporal-connection.ts';
+import { childEnvironment } from '../config.ts';
+import { StartError } from '../data-directory.ts';
+import type { ChildSpec } from '../supervisor.ts';
+import { connectTemporal } from './connection.ts';
 
 /** where the set-up puts the program when the PATH has none */
-const SET_UP_PROGRAM = new URL('../node_modules/.cache/holdfast/bin/temporal', import.meta.url);
+const SET_UP_PROGRAM = new URL('../../node_modules/.cache/holdfast/bin/temporal', import.meta.url);
 
 /** Measured with sequential no-op activities: 50 ms each at the shipped 20 polls a second, 8 ms here. */
 const DYNAMIC_CONFIG: Readonly<Record<string, number>> = {

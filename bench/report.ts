@@ -1,0 +1,89 @@
+// What is made of the figures: a table for people, the list of missed targets, and one file a day
+// under bench/results/ with the settings they were taken with.
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { availableParallelism, cpus, loadavg, totalmem } from 'node:os';
+import { join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Figures } from './row.ts';
+import { TARGETS } from './rows.ts';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const RESULTS = fileURLToPath(new URL('results', import.meta.url));
+/** the columns that every row may have; all else is printed as details */
+const COLUMNS = ['p50_ms', 'p95_ms', 'baseline_p50_ms', 'ratio', 'slope'] as const;
+const GIBIBYTE = 2 ** 30;
+
+/** One sentence for every figure that is outside its bound. */
+export function missesOf(figures: readonly Figures[]): string[] {
+  return figures.flatMap((row) =>
+    TARGETS.filter((target) => target.row === row.name).flatMap((target) => {
+      const value = row[target.figure];
+      const { min = -Infinity, max = Infinity, unit = '' } = target;
+      if (typeof value === 'number' && value >= min && value <= max) return [];
+      const bound = target.min === undefined ? `at most ${max}` : `at least ${min}`;
+      return [`${row.name}: ${target.figure} is ${String(value)}${unit}, wanted ${bound}${unit}`];
+    }),
+  );
+}
+
+/** Prints one line a row under a head, and the details of each below. */
+export function printTable(figures: readonly Figures[]): void {
+  const width = Math.max(...figures.map(({ name }) => name.length), 4) + 2;
+  const cell = (value: unknown): string => String(value ?? '-').padStart(16);
+  console.log(`${'row'.padEnd(width)}${COLUMNS.map(cell).join('')}`);
+  for (const row of figures) {
+    console.log(`${row.name.padEnd(width)}${COLUMNS.map((name) => cell(row[name])).join('')}`);
+    const details = Object.entries(row).filter(
+      ([name]) => name !== 'name' && !COLUMNS.some((column) => column === name),
+    );
+    for (const [name, value] of details) {
+      console.log(`${' '.repeat(4)}${name}: ${typeof value === 'object' ? JSON.stringify(value) : value}`);
+    }
+  }
+}
+
+/** Adds the run to the day's file; returns its path from the project's root. */
+export function keepResults(run: {
+  startedAt: Date;
+  figures: readonly Figures[];
+  misses: readonly string[];
+  isQuick: boolean;
+}): string {
+  mkdirSync(RESULTS, { recursive: true });
+  const file = join(RESULTS, `${run.startedAt.toISOString().slice(0, 10)}.json`);
+  const runs = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as unknown[]) : [];
+  runs.push({
+    started_at: run.startedAt.toISOString(),
+    took_s: Math.round((Date.now() - run.startedAt.getTime()) / 1_000),
+    settings: settings(run.isQuick),
+    misses: run.misses,
+    rows: run.figures,
+  });
+  writeFileSync(file, `${JSON.stringify(runs, null, 2)}\n`);
+  return relative(ROOT, file);
+}
+
+function settings(isQuick: boolean): Record<string, unknown> {
+  return {
+    size: isQuick ? 'quick' : 'full',
+    commit: commit(),
+    node: process.version,
+    cpus: availableParallelism(),
+    cpu: cpus()[0]?.model.trim(),
+    memory_gib: Math.round(totalmem() / GIBIBYTE),
+    // Of the last five minutes: what else the machine was doing.
+    load_average: Math.round(loadavg()[1]! * 100) / 100,
+  };
+}
+
+function commit(): string {
+  try {
+    const options = { cwd: ROOT, encoding: 'utf8' } as const;
+    const id = execFileSync('git', ['rev-parse', '--short', 'HEAD'], options).trim();
+    const changed = execFileSync('git', ['status', '--porcelain', '-uno'], options).trim() !== '';
+    return changed ? `${id} with changes` : id;
+  } catch {
+    return 'unknown';
+  }
+}

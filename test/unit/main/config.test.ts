@@ -1,0 +1,75 @@
+// The settings: defaults that work, sentences that name the wrong variable, secrets that do not print.
+import { inspect } from 'node:util';
+import { describe, expect, it } from 'vitest';
+import { exampleEnvironment, readConfig } from '../../../main/config.ts';
+
+describe('settings', () => {
+  it('with nothing set, everything is embedded, local and scripted', () => {
+    const { config, secrets } = readConfig({});
+    expect(config).toMatchObject({
+      host: '127.0.0.1',
+      port: 8787,
+      embeddedDatabase: true,
+      temporal: { address: null, embeddedPort: 7233, embeddedUiPort: 8233, previews: true },
+      model: { baseUrl: null },
+    });
+    expect(secrets.get('modelApiKey')).toBeNull();
+  });
+
+  it('an empty variable counts as unset', () => {
+    expect(readConfig({ HOLDFAST_PORT: ' ', HOLDFAST_DATABASE_URL: '' }).config).toMatchObject({
+      port: 8787,
+      embeddedDatabase: true,
+    });
+  });
+
+  it('the settings cannot be changed afterwards', () => {
+    const { config } = readConfig({});
+    expect(Object.isFrozen(config) && Object.isFrozen(config.temporal)).toBe(true);
+  });
+
+  it.each([
+    [{ HOLDFAST_PROT: '1' }, 'HOLDFAST_PROT is no setting'],
+    [{ HOLDFAST_PORT: 'http' }, 'HOLDFAST_PORT must be a port, 0 to 65535'],
+    [{ HOLDFAST_PORT: '65536' }, 'HOLDFAST_PORT must be a port, 0 to 65535'],
+    [{ HOLDFAST_SANDBOX_PIDS: '0' }, 'HOLDFAST_SANDBOX_PIDS must be a whole number above 0'],
+    [{ HOLDFAST_TEMPORAL_PREVIEWS: 'no' }, 'HOLDFAST_TEMPORAL_PREVIEWS must be one of on, off'],
+    [{ HOLDFAST_DATABASE_URL: 'mysql://x' }, 'HOLDFAST_DATABASE_URL must be postgres://'],
+    [{ HOLDFAST_TEMPORAL_ADDRESS: 'https://x' }, 'HOLDFAST_TEMPORAL_ADDRESS must be host:port'],
+    [
+      { HOLDFAST_TEMPORAL_ADDRESS: 'temporal:7233', HOLDFAST_TEMPORAL_UI_PORT: '1' },
+      'HOLDFAST_TEMPORAL_UI_PORT is for the embedded Temporal',
+    ],
+    [{ HOLDFAST_TEMPORAL_TLS: 'on' }, 'need HOLDFAST_TEMPORAL_ADDRESS'],
+    [
+      { HOLDFAST_SANDBOX_PAUSE_MS: '10', HOLDFAST_SANDBOX_STOP_MS: '5' },
+      'HOLDFAST_SANDBOX_STOP_MS must not be below',
+    ],
+  ])('%o is refused in a sentence that names the variable', (environment, sentence) => {
+    expect(() => readConfig(environment)).toThrow(sentence);
+  });
+
+  it('variables of the tests are nobody’s mistake', () => {
+    expect(() => readConfig({ HOLDFAST_TEST_ANYTHING: '1' })).not.toThrow();
+  });
+
+  it('secrets do not print, not even inside other objects', () => {
+    const { secrets, config } = readConfig({
+      HOLDFAST_API_KEY: 'tell-nobody',
+      HOLDFAST_DATABASE_URL: 'postgres://me:tell-nobody@db/x',
+      HOLDFAST_MODEL_API_KEY: 'tell-nobody',
+    });
+    const printed = [inspect({ secrets, config }, { depth: 9, showHidden: true }), String(secrets)];
+    printed.push(JSON.stringify({ secrets, config }));
+    expect(printed.join()).not.toContain('tell-nobody');
+    expect(secrets.get('apiKey')).toBe('tell-nobody');
+  });
+
+  it('the example names every setting once, each commented out', () => {
+    const lines = exampleEnvironment().split('\n');
+    const names = lines.flatMap((line) => /^# ([A-Z][A-Z0-9_]+)=/.exec(line)?.[1] ?? []);
+    expect(new Set(names).size).toBe(names.length);
+    expect(names).toContain('HOLDFAST_DATA');
+    expect(lines.every((line) => line === '' || line.startsWith('#'))).toBe(true);
+  });
+});

@@ -1,0 +1,33 @@
+// The table of transitions and the page that shows it.
+
+import { readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { checkTransition, TRANSITIONS } from '../../../workflows/transitions.ts';
+
+/** The table as docs/ARCHITECTURE.md shows it, between its two markers. */
+function rendered(): string {
+  const lines = Object.entries(TRANSITIONS).flatMap(([phase, steps]) =>
+    Object.entries(steps).map(
+      ([step, { to, why, source }]) =>
+        `| ${phase} | ${step} | ${to.join(', ')} | ${why} | ${source} |`,
+    ),
+  );
+  return ['| in phase | step | leads to | when | source |', '|---|---|---|---|---|', ...lines].join(
+    '\n',
+  );
+}
+
+test('docs/ARCHITECTURE.md shows the table as it is in the code', () => {
+  const page = readFileSync(new URL('../../../docs/ARCHITECTURE.md', import.meta.url), 'utf8');
+  const shown = page.split('<!-- transitions -->\n')[1]?.trim();
+  expect(shown, `put this between the markers:\n\n${rendered()}\n`).toBe(rendered());
+});
+
+test('a step that the table does not have is a mistake of ours', () => {
+  expect(() => checkTransition('ended', 'call_model', 'model')).toThrow('no session takes');
+  expect(() => checkTransition('closing', 'go_idle', 'tools')).toThrow('led a session from');
+});
+
+test('any step may find that the session was archived or deleted', () => {
+  expect(() => checkTransition('tools', 'run_tools', 'ended')).not.toThrow();
+});
