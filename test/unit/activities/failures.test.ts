@@ -1,0 +1,58 @@
+// The world's failures as documented session errors, and which model serves an id.
+
+import Anthropic from '@anthropic-ai/sdk';
+import { expect, test } from 'vitest';
+import { modelFailure, toApplicationFailure } from '../../../activities/failures.ts';
+import { describeModelError } from '../../../activities/model/anthropic.ts';
+import { abilitiesOf, findRoute } from '../../../activities/model/routes.ts';
+
+test.each([
+  [429, 'model_rate_limited_error', true],
+  [529, 'model_overloaded_error', true],
+  [503, 'model_overloaded_error', true],
+  [500, 'model_request_failed_error', true],
+  [0, 'model_request_failed_error', true],
+  [402, 'billing_error', false],
+  [400, 'model_request_failed_error', false],
+  [401, 'model_request_failed_error', false],
+])('status %i is %s, retried: %s', (status, type, isRetryable) => {
+  const failure = modelFailure({ status, message: 'm', retryAfterMs: undefined });
+  expect(failure).toMatchObject({ type, isRetryable });
+});
+
+test('retry-after becomes the delay of the next attempt, within five minutes', () => {
+  const failure = modelFailure({ status: 429, message: 'm', retryAfterMs: 3_600_000 });
+  expect(toApplicationFailure(failure).nextRetryDelay).toBe(300_000);
+});
+
+test('an error of the SDK is described by status, detail and retry-after', () => {
+  const body = { type: 'error', error: { type: 'rate_limit_error', message: 'slow down' } };
+  const headers = new Headers({ 'retry-after': '2' });
+  const error = Anthropic.APIError.generate(429, body, undefined, headers);
+  expect(describeModelError(error)).toEqual({
+    status: 429,
+    message: 'slow down',
+    retryAfterMs: 2000,
+  });
+});
+
+test('a broken connection has no status and says so in words', () => {
+  const error = new Anthropic.APIConnectionError({ message: 'x' });
+  expect(describeModelError(error)).toMatchObject({ status: 0 });
+  expect(describeModelError(new TypeError('terminated'))).toMatchObject({ status: 0 });
+});
+
+test('the first route that matches serves a model', () => {
+  const route = (model: string) => ({ model, baseUrl: model, apiKey: 'k', isScripted: false });
+  const routes = [route('local-a'), route('local-*'), route('*')];
+  expect(findRoute(routes, 'local-a').baseUrl).toBe('local-a');
+  expect(findRoute(routes, 'local-b').baseUrl).toBe('local-*');
+  expect(findRoute(routes, 'claude-x').baseUrl).toBe('*');
+  expect(() => findRoute([route('local-*')], 'claude-x')).toThrow('no route');
+});
+
+test('only known families are asked to think', () => {
+  expect(abilitiesOf('claude-haiku-4-5').thinking).toBe('budget');
+  expect(abilitiesOf('claude-sonnet-4-6').thinking).toBe('adaptive');
+  expect(abilitiesOf('llama-9').thinking).toBe('none');
+});

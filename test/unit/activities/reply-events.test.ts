@@ -1,0 +1,124 @@
+// A model's reply as events, and the previews that run ahead of it.
+
+import type Anthropic from '@anthropic-ai/sdk';
+import { expect, test } from 'vitest';
+import { replyEvents, replyEventId, tokenUsage } from '../../../activities/model/reply-events.ts';
+import { PreviewWriter } from '../../../activities/model/preview-writer.ts';
+import { localPreviews, type PreviewFrame } from '../../../store/previews.ts';
+
+const CONTEXT = {
+  sessionId: 'sesn_1',
+  threadId: 'sthr_1',
+  key: 't1.r1.a1',
+  enabledTools: new Set(['bash']),
+  previews: true,
+};
+
+function message(content: unknown[], stop: string = 'end_turn'): Anthropic.Message {
+  return { content, stop_reason: stop } as unknown as Anthropic.Message;
+}
+const text = (value: string) => ({ type: 'text', text: value });
+const bash = (id: string, command: string) => ({
+  type: 'tool_use',
+  id,
+  name: 'bash',
+  input: { command },
+});
+const types = (reply: { events: { body: { type: string } }[] }) =>
+  reply.events.map((event) => event.body.type);
+
+test('neighbouring texts are one message, thinking and tool uses stand alone', () => {
+  const thinking = { type: 'thinking', thinking: 'hm', signature: 's' };
+  const reply = replyEvents(message([thinking, text('a'), text('b'), bash('t', 'ls')]), CONTEXT);
+  expect(types(reply)).toEqual(['agent.thinking', 'agent.message', 'agent.tool_use']);
+  expect(reply.events[1]?.body.content).toEqual([text('a'), text('b')]);
+  expect(JSON.stringify(reply.events.map((event) => event.body))).not.toContain('hm');
+});
+
+test('the exact blocks ride on the first event and the provider’s id on its tool use', () => {
+  const blocks = [bash('toolu_1', 'ls'), bash('toolu_2', 'pwd')];
+  const reply = replyEvents(message(blocks), CONTEXT);
+  expect(reply.events[0]?.private).toEqual({ tool_use_id: 'toolu_1', content: blocks });
+  expect(reply.events[1]?.private).toEqual({ tool_use_id: 'toolu_2' });
+});
+
+test('a call is summarised in 80 characters, and not at all with previews off', () => {
+  const long = message([bash('t', `echo ${'x'.repeat(200)}`)]);
+  const [call] = replyEvents(long, CONTEXT).calls;
+  expect(call?.summary).toHaveLength(80);
+  expect(call?.summary).toMatch(/^bash · echo xxx/);
+  expect(replyEvents(long, { ...CONTEXT, previews: false }).calls[0]).not.toHaveProperty('summary');
+});
+
+test('a tool that is not enabled is denied and answered at once', () => {
+  const reply = replyEvents(message([{ ...bash('t', ''), name: 'write' }]), CONTEXT);
+  expect(types(reply)).toEqual(['agent.tool_use', 'agent.tool_result']);
+  expect(reply.events[0]?.body).toMatchObject({ evaluated_permission: 'deny' });
+  expect(reply.events[0]?.body).not.toHaveProperty('evaluation');
+  expect(reply.events[1]?.body).toMatchObject({ is_error: true });
+  expect(reply.calls).toEqual([]);
+});
+
+test('a tool use cut by the token limit is dropped, a refusal leaves nothing', () => {
+  expect(types(replyEvents(message([text('a'), bash('t', 'l')], 'max_tokens'), CONTEXT))).toEqual([
+    'agent.message',
+  ]);
+  expect(types(replyEvents(message([text('a')], 'refusal'), CONTEXT))).toEqual([]);
+});
+
+test('empty texts make no event', () => {
+  expect(types(replyEvents(message([text('')]), CONTEXT))).toEqual([]);
+});
+
+test('two attempts never give one id', () => {
+  const first = replyEventId(CONTEXT, 'agent.message', 0);
+  expect(replyEventId({ ...CONTEXT, key: 't1.r1.a2' }, 'agent.message', 0)).not.toBe(first);
+});
+
+test('cache writes are told apart by their life', () => {
+  const usage = {
+    input_tokens: 1,
+    output_tokens: 2,
+    cache_read_input_tokens: 3,
+    cache_creation_input_tokens: 10,
+    cache_creation: { ephemeral_1h_input_tokens: 4, ephemeral_5m_input_tokens: 6 },
+  };
+  expect(tokenUsage(usage as Anthropic.Usage)).toEqual({
+    input_tokens: 1,
+    output_tokens: 2,
+    cache_read_input_tokens: 3,
+    cache_creation_5m_tokens: 6,
+    cache_creation_1h_tokens: 4,
+  });
+});
+
+test('previews wait for the span’s start, then run ahead under the ids of the reply', () => {
+  const hub = localPreviews();
+  const frames: PreviewFrame[] = [];
+  hub.subscribe('sesn_1', (frame) => frames.push(frame));
+  const writer = new PreviewWriter(hub, CONTEXT);
+  const stream = [
+    { type: 'content_block_start', index: 0, content_block: { type: 'thinking' } },
+    { type: 'content_block_start', index: 1, content_block: { type: 'text' } },
+    { type: 'content_block_delta', index: 1, delta: { type: 'text_delta', text: 'hello ' } },
+    { type: 'content_block_start', index: 2, content_block: { type: 'text' } },
+    {
+      type: 'content_block_delta',
+      index: 2,
+      delta: { type: 'text_delta', text: 'x'.repeat(2500) },
+    },
+  ] as Anthropic.RawMessageStreamEvent[];
+  for (const event of stream) writer.take(event);
+  expect(frames).toEqual([]);
+  writer.open(7);
+  writer.close();
+  expect(frames.every((frame) => frame.afterSeq === 7)).toBe(true);
+  const [thinking, started, ...deltas] = frames;
+  expect(thinking?.event).toMatchObject({ type: 'event_start', event: { type: 'agent.thinking' } });
+  const final = replyEvents(message([{ type: 'thinking' }, text('hello '), text('x')]), CONTEXT);
+  expect(started?.eventId).toBe(final.events[1]?.id);
+  expect(deltas.map((frame) => frame.offset)).toEqual([0, 6, 1006, 2006]);
+  expect(deltas.map((frame) => (frame.event.delta as { index: number }).index)).toEqual([
+    0, 1, 1, 1,
+  ]);
+});
