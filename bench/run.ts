@@ -2,6 +2,7 @@
 // the results under bench/results/, and exits 1 when a target is missed, naming the misses. `--only
 // step_gap,turn_start` selects rows, `--quick` makes them short, `--cpu-profile <directory>` profiles
 // the server. Progress goes to stderr.
+import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { PlainPlayer } from './plain-player.ts';
 import { keepResults, missesOf, printTable } from './report.ts';
@@ -33,7 +34,9 @@ function openBench(cleanup: AsyncDisposableStack): Bench {
   const server = once(async () => {
     say('starting the server');
     const profile = values['cpu-profile'];
-    const started = await ServerProcess.start(profile === undefined ? {} : { cpuProfile: profile });
+    const nodeFlags =
+      profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${resolve(profile)}`];
+    const started = await ServerProcess.start({ nodeFlags });
     cleanup.defer(() => started.close());
     return started;
   });

@@ -27,8 +27,8 @@ const POLL_MS = 20;
 const KEY = 'key-of-the-bench';
 
 export interface ServerOptions {
-  /** where V8 writes a CPU profile of the server when it stops */
-  cpuProfile?: string;
+  /** flags of its Node, such as `--cpu-prof` */
+  nodeFlags?: readonly string[];
   /** further settings, HOLDFAST_… */
   settings?: Record<string, string>;
 }
@@ -66,9 +66,8 @@ export class ServerProcess {
   /** Starts the process (again); resolves when it serves. Throws with the end of its log. */
   async startAgain(): Promise<void> {
     const log = openSync(this.#logFile, 'a');
-    const { cpuProfile } = this.#options;
-    const flags = cpuProfile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${cpuProfile}`];
-    const child = spawn(process.execPath, [...flags, ALL_IN_ONE], {
+    const { nodeFlags = [] } = this.#options;
+    const child = spawn(process.execPath, [...nodeFlags, ALL_IN_ONE], {
       stdio: ['ignore', log, log],
       env: this.#environment(),
     });

@@ -1,5 +1,6 @@
-// The whole server in one process, with PostgreSQL, Temporal and the scripted model beside it unless
-// the settings name others. Everything starts at once; it serves when `/healthz` answers 200.
+// The whole server in one process, with PostgreSQL, Temporal and the scripted model beside it
+// unless the settings name others. Everything starts at once; it serves when `/healthz` answers
+// 200.
 import type { Logger } from 'pino';
 import { localPreviews } from '../store/previews.ts';
 import { listenForApi } from './api-server.ts';
@@ -106,8 +107,8 @@ function announce(log: Logger, facts: ServerFacts): void {
   if (facts.uiUrl !== null) log.info(`Temporal UI  ${facts.uiUrl}`);
   if (!facts.isScripted) return;
   log.warn(
-    'Model        SCRIPTED: no HOLDFAST_MODEL_API_KEY is set, so a script answers instead of a model ' +
-      '(docs/scripted-model.md)',
+    'Model        SCRIPTED: no HOLDFAST_MODEL_API_KEY is set, so a script answers instead of a ' +
+      'model (docs/scripted-model.md)',
   );
 }
 

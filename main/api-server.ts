@@ -1,6 +1,7 @@
-// The HTTP side of a process. It listens before anything behind it is ready, so that a taken port is
-// known at once and `/healthz` can name what is missing; requests before that get a 503 that clients
-// retry. Promise: after drain() no request is accepted, open streams end, running answers are finished.
+// The HTTP side of a process. It listens before anything behind it is ready, so that a taken port
+// is known at once and `/healthz` can name what is missing; requests before that get a 503 that
+// clients retry. Promise: after drain() no request is accepted, open streams end, running answers
+// are finished.
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createAdaptorServer } from '@hono/node-server';
@@ -8,6 +9,7 @@ import type { Client } from '@temporalio/client';
 import { createApp } from '../api/app.ts';
 import { createDoorbell } from '../api/doorbell.ts';
 import { newId } from '../protocol/ids.ts';
+import { pingDatabase } from '../store/database.ts';
 import type { Database } from '../store/database.ts';
 import { createFollower } from '../store/follow.ts';
 import { openInstance } from '../store/instance.ts';
@@ -37,7 +39,10 @@ export interface ApiServer {
   readonly url: string;
   /** Serves the API from now on. */
   open(parts: ApiParts, startup: Startup): Promise<void>;
-  /** Stops accepting and ends the streams; resolves when every answer was written, or at once if asked again. */
+  /**
+   * Stops accepting and ends the streams; resolves when every answer was written, or at once if
+   * asked again.
+   */
   drain(): Promise<void>;
 }
 
@@ -81,7 +86,7 @@ async function openApi(
   const relay = startRelay(sql, (sessionId, signal) => doorbell.ring(sessionId, signal));
   cleanup.defer(() => relay.stop());
   const checks = {
-    database: () => sql`select 1`,
+    database: () => pingDatabase(sql),
     temporal: () => temporal.workflowService.getSystemInfo({}),
     ...parts.checks,
   };

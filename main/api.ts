@@ -1,5 +1,5 @@
-// The HTTP API as a process of its own: any number of them share one database and one Temporal, both
-// the operator's. It needs no Docker and keeps nothing on disk but the first key.
+// The HTTP API as a process of its own: any number of them share one database and one Temporal,
+// both the operator's. It needs no Docker and keeps nothing on disk but the first key.
 import { sharedPreviews } from '../store/previews.ts';
 import { listenForApi } from './api-server.ts';
 import {

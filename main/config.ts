@@ -1,6 +1,7 @@
 // The only reader of process.env: turns it into the settings the server runs with (the table of all
-// variables is settings.ts). Promise: the result is complete, frozen and free of contradictions, or one
-// sentence says which variable is wrong. Secrets live in a second object that cannot be printed.
+// variables is settings.ts). Promise: the result is complete, frozen and free of contradictions, or
+// one sentence says which variable is wrong. Secrets live in a second object that cannot be
+// printed.
 import { inspect } from 'node:util';
 import { resolve } from 'node:path';
 import type { z } from 'zod';
@@ -140,7 +141,8 @@ function refuseContradictions(values: Values): void {
     const set = embeddedOnly.find((name) => values[name] !== undefined);
     if (set !== undefined) {
       throw new ConfigError(
-        `${set} is for the embedded Temporal, but HOLDFAST_TEMPORAL_ADDRESS names another: unset one.`,
+        `${set} is for the embedded Temporal, but HOLDFAST_TEMPORAL_ADDRESS names another: ` +
+          'unset one of the two.',
       );
     }
   } else if (values.HOLDFAST_TEMPORAL_API_KEY !== undefined || values.HOLDFAST_TEMPORAL_TLS) {

@@ -1,5 +1,6 @@
 // The two things every process of ours stands on: the database, brought to the newest schema, and
-// Temporal, with a namespace fit for sessions. Embedded or the operator's own makes no difference here.
+// Temporal, with a namespace fit for sessions. Embedded or the operator's own makes no difference
+// here.
 import { setTimeout as pause } from 'node:timers/promises';
 import { Client } from '@temporalio/client';
 import type { Connection } from '@temporalio/client';
@@ -24,7 +25,10 @@ interface Process {
   cleanup: AsyncDisposableStack;
 }
 
-/** Opens the database, applies what it misses and lets the first key in; throws StartError when it cannot be reached. */
+/**
+ * Opens the database, applies what it misses and lets the first key in; throws StartError when it
+ * cannot be reached.
+ */
 export async function openStore(
   url: string,
   process: Process & { name: string; firstKey?: string },
@@ -42,8 +46,8 @@ export async function openStore(
 }
 
 /**
- * Repeats a step of the start that met a lost connection: a database that is just being restarted must
- * not end us. The step must be repeatable. Throws StartError when it stays away.
+ * Repeats a step of the start that met a lost connection: a database that is just being restarted
+ * must not end us. The step must be repeatable. Throws StartError when it stays away.
  */
 async function whileDatabaseReturns<T>(url: string, step: () => Promise<T>): Promise<T> {
   const deadline = performance.now() + START_RETRY_MS;

@@ -1,6 +1,7 @@
-// The data directory: who holds it, who this machine is, the first key, what runs beside the server.
-// Promises: one server a directory (a kernel lock, gone with its process, so a kill -9 leaves nothing
-// stale); files are replaced whole, never half written; a full disk or a missing right is one sentence.
+// The data directory: who holds it, who this machine is, the first key, what runs beside the
+// server. Promises: one server a directory (a kernel lock, gone with its process, so a kill -9
+// leaves nothing stale); files are replaced whole, never half written; a full disk or a missing
+// right is one sentence.
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, statfsSync } from 'node:fs';
 import { writeFileSync } from 'node:fs';
 import { randomBytes } from 'node:crypto';
@@ -9,10 +10,14 @@ import { DatabaseSync } from 'node:sqlite';
 import { DATA_DIRECTORY_FREE_BYTES_MIN } from '../protocol/limits.ts';
 import { mintApiKey } from '../store/keys.ts';
 
-/** The machine or its operator must change something; the message is one sentence that says what. */
+/**
+ * The machine or its operator must change something; the message is one sentence that says what.
+ */
 export class StartError extends Error {
   override readonly name = 'StartError';
 }
+
+const MEBIBYTE = 1_048_576;
 
 /** One process of ours beside the server, as the last run knew it. */
 export interface ChildRecord {
@@ -34,7 +39,9 @@ export interface DataDirectory {
   /** stable for the life of the directory; names this machine's sandbox queue */
   readonly hostId: string;
   readonly runtime: RuntimeFile;
-  /** Gives the directory free for the next server; the kernel does so as well when the process ends. */
+  /**
+   * Gives the directory free for the next server; the kernel does so as well when the process ends.
+   */
   release(): void;
 }
 
@@ -46,7 +53,8 @@ export function openDataDirectory(path: string): DataDirectory {
   return explained(path, () => {
     const isNew = !existsSync(path);
     mkdirSync(path, { recursive: true });
-    // Root's PostgreSQL runs as another user and must be able to walk through; the secrets inside are 0600.
+    // Root's PostgreSQL runs as another user and must be able to walk through; the secrets inside
+    // are 0600.
     if (isNew) chmodSync(path, process.getuid?.() === 0 ? 0o711 : 0o700);
     refuseFullDisk(path);
     const lock = takeLock(path);
@@ -98,7 +106,8 @@ function readRecord(file: string): RuntimeRecord {
   try {
     return { ...empty, ...(JSON.parse(readFileSync(file, 'utf8')) as Partial<RuntimeRecord>) };
   } catch {
-    // Only a hint for the next start: a file that a full disk cut short costs no more than new ports.
+    // Only a hint for the next start: a file that a full disk cut short costs no more than new
+    // ports.
     return empty;
   }
 }
@@ -132,8 +141,8 @@ export function refuseFullDisk(path: string): void {
   const { bavail, bsize } = statfsSync(path);
   if (bavail * bsize >= DATA_DIRECTORY_FREE_BYTES_MIN) return;
   throw new StartError(
-    `The disk of ${path} is full (${Math.floor((bavail * bsize) / 1_048_576)} MiB left): free some ` +
-      'space, or set HOLDFAST_DATA to a directory on another disk.',
+    `The disk of ${path} is full (${Math.floor((bavail * bsize) / MEBIBYTE)} MiB left): free ` +
+      'some space, or set HOLDFAST_DATA to a directory on another disk.',
   );
 }
 
@@ -146,7 +155,9 @@ const FILE_TROUBLE: Record<string, string> = {
   ENOTDIR: 'a part of the path is a file',
 };
 
-/** What a failed file operation means for an operator, as one sentence; null for any other error. */
+/**
+ * What a failed file operation means for an operator, as one sentence; null for any other error.
+ */
 export function fileTrouble(error: unknown, path?: string): string | null {
   const { code, path: from, dest } = error as NodeJS.ErrnoException & { dest?: string };
   const reason = FILE_TROUBLE[code ?? ''];

@@ -1,7 +1,7 @@
-// PostgreSQL and Temporal beside the server, both at once, on ports that the data directory remembers.
-// Promise: when startEmbedded resolves both serve, under the supervisor. As a program it runs only the
-// two and prints where they are: `node main/embedded.ts --data <directory> [--temporal-port <port>]
-// [--temporal-ui-port <port>]` (0, the default here, takes free ones).
+// PostgreSQL and Temporal beside the server, both at once, on ports that the data directory
+// remembers. Promise: when startEmbedded resolves both serve, under the supervisor. As a program it
+// runs only the two and prints where they are: `node main/embedded.ts --data <directory>
+// [--temporal-port <port>] [--temporal-ui-port <port>]` (0, the default here, takes free ones).
 import { parseArgs } from 'node:util';
 import { resolve } from 'node:path';
 import type { Logger } from 'pino';

@@ -1,5 +1,6 @@
-// Which endpoint answers for which model id, out of the settings: a table of the operator's own, then
-// one catch-all: the configured endpoint, Anthropic's, or the scripted model where no key is set.
+// Which endpoint answers for which model id, out of the settings: a table of the operator's own,
+// then one catch-all: the configured endpoint, Anthropic's, or the scripted model where no key is
+// set.
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import type { ModelRoute } from '../activities/model/routes.ts';
@@ -29,8 +30,8 @@ export interface ModelChoice {
 }
 
 /**
- * Reads the choice from the settings; throws ConfigError for a table that cannot be read.
- * A key of this very server is not taken for a model key: clients name theirs ANTHROPIC_API_KEY too.
+ * Reads the choice from the settings; throws ConfigError for a table that cannot be read. A key of
+ * this very server is not taken for a model key: clients name theirs ANTHROPIC_API_KEY too.
  */
 export function modelChoice(
   config: Config,

@@ -1,5 +1,5 @@
-// A test's switch: work that reaches the moment named by HOLDFAST_TEST_PAUSE_AT goes no further, so that
-// a test can kill the process exactly there. Unset, nothing ever stops.
+// A test's switch: work that reaches the moment named by HOLDFAST_TEST_PAUSE_AT goes no further, so
+// that a test can kill the process exactly there. Unset, nothing ever stops.
 import type { Logger } from 'pino';
 import type { Config } from './config.ts';
 

@@ -31,8 +31,8 @@ async function chooseFreePort(): Promise<number> {
 }
 
 /**
- * The port a child uses: the wanted one, or the one it had last time, or a free one. Throws StartError
- * when a wanted one is taken by a stranger.
+ * The port a child uses: the wanted one, or the one it had last time, or a free one. Throws
+ * StartError when a wanted one is taken by a stranger.
  */
 export async function rememberedPort(
   directory: DataDirectory,
@@ -46,8 +46,8 @@ export async function rememberedPort(
   const isUsable = port !== undefined && ((holdsLast && port === last) || (await isPortFree(port)));
   if (!isUsable && choice.wanted !== 0) {
     throw new StartError(
-      `Port ${choice.wanted} on 127.0.0.1 is taken: set ${choice.variable} to another one, or to 0 ` +
-        'for any free one.',
+      `Port ${choice.wanted} on 127.0.0.1 is taken: set ${choice.variable} to another one, or ` +
+        'to 0 for any free one.',
     );
   }
   const chosen = isUsable ? port : await chooseFreePort();

@@ -17,8 +17,8 @@ const READS_MAX = 10_000;
 /** The arguments of a live process; null for a dead, unknown or already ended one. */
 function commandLine(pid: number): string[] | null {
   try {
-    // While a process becomes another program, its command line is empty for a few microseconds; that
-    // of an ended one which nobody has waited for yet stays empty.
+    // While a process becomes another program, its command line is empty for a few microseconds;
+    // that of an ended one which nobody has waited for yet stays empty.
     for (let read = 0; read < READS_MAX; read += 1) {
       const text = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
       if (text !== '') return text.split('\0').slice(0, -1);

@@ -1,6 +1,7 @@
-// The life of a process of ours: settings, log, start, wait for a signal, drain, exit. Promises: what
-// cannot start says one sentence and exits 1; SIGTERM and SIGINT undo everything that was started, in
-// reverse order, within ten seconds, also in the middle of a start; a second signal does not wait.
+// The life of a process of ours: settings, log, start, wait for a signal, drain, exit. Promises:
+// what cannot start says one sentence and exits 1; SIGTERM and SIGINT undo everything that was
+// started, in reverse order, within ten seconds, also in the middle of a start; a second signal
+// does not wait.
 import type { Logger } from 'pino';
 import { PROCESS_DRAIN_MS } from '../protocol/limits.ts';
 import { ConfigError, readConfig } from './config.ts';
@@ -21,7 +22,10 @@ export interface Startup {
 /** Errors whose message is a sentence for the operator; of any other the stack is shown. */
 const EXPLAINED = new Set(['ConfigError', 'StartError', 'EngineUnavailableError']);
 
-/** Runs a process until a signal ends it. `start` resolves when it serves; what it rejects with ends it. */
+/**
+ * Runs a process until a signal ends it. `start` resolves when it serves; what it rejects with ends
+ * it.
+ */
 export async function runProcess(
   role: string,
   start: (startup: Startup) => Promise<void>,

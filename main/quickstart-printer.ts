@@ -1,4 +1,6 @@
-// One streamed event as one readable line: its documented type, then the part a person wants to see.
+// One streamed event as one readable line: its documented type, then the part a person wants to
+// see.
+// Knows every variant that has something to show; the others show their type alone.
 import type {
   BetaManagedAgentsSpanModelUsage,
   BetaManagedAgentsStreamSessionEvents as StreamEvent,

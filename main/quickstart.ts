@@ -1,6 +1,7 @@
-// `npm run quickstart`: the server, then one real session through the official SDK, its events printed
-// as they stream, then where to go next. Stays up like `npm start`. `-- --exit` stops after the session,
-// with exit code 0 only if it reached `end_turn`; `-- "a message"` sends that message instead.
+// `npm run quickstart`: the server, then one real session through the official SDK, its events
+// printed as they stream, then where to go next. Stays up like `npm start`. `-- --exit` stops after
+// the session, with exit code 0 only if it reached `end_turn`; `-- "a message"` sends that message
+// instead.
 import Anthropic from '@anthropic-ai/sdk';
 import { parseArgs } from 'node:util';
 import { startAllInOne } from './all-in-one.ts';
@@ -23,7 +24,8 @@ $& sleep 1; echo one
 $& sleep 1; echo two`;
 
 const MODEL_MESSAGE =
-  'Write a Python program that prints the first ten squares and their sum, run it, and tell me the sum.';
+  'Write a Python program that prints the first ten squares and their sum, run it, and tell me ' +
+  'the sum.';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

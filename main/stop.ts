@@ -1,5 +1,5 @@
-// Ends what a server that was killed left running beside it: `node main/stop.ts`. A server that still
-// lives is left alone, and said.
+// Ends what a server that was killed left running beside it: `node main/stop.ts`. A server that
+// still lives is left alone, and said.
 import { readConfig } from './config.ts';
 import { openDataDirectory, StartError } from './data-directory.ts';
 import { stopLeftovers } from './supervisor.ts';

@@ -139,8 +139,9 @@ export class Supervisor {
   }
 
   /**
-   * The child itself writes its pid, through a descriptor opened here, before it becomes the program:
-   * whatever kills us, an orphan is on record. The record of the command is written before that.
+   * The child itself writes its pid, through a descriptor opened here, before it becomes the
+   * program: whatever kills us, an orphan is on record. The record of the command is written before
+   * that.
    */
   #spawn(child: Child): void {
     const { spec } = child;

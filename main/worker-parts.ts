@@ -1,6 +1,6 @@
-// What a process with a worker is made of besides its connections: the model client, the sandboxes of
-// this machine, the workflow code. The order of its cleanup is the drain: workers hand over first, then
-// sandboxes let go of their sockets (containers and their commands go on).
+// What a process with a worker is made of besides its connections: the model client, the sandboxes
+// of this machine, the workflow code. The order of its cleanup is the drain: workers hand over
+// first, then sandboxes let go of their sockets (containers and their commands go on).
 import { NativeConnection } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { createModelClient } from '../activities/model/anthropic.ts';
@@ -89,7 +89,8 @@ export async function openWorker(parts: WorkerParts, startup: Startup): Promise<
   });
   cleanup.defer(() => worker.shutdown());
   worker.failed.catch((error: unknown) => {
-    // A worker that cannot go on is of no use to anybody: whoever runs this process starts it again.
+    // A worker that cannot go on is of no use to anybody: whoever runs this process starts it
+    // again.
     log.fatal(error, 'the worker failed');
     process.exit(1);
   });

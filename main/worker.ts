@@ -1,6 +1,6 @@
-// The worker as a process of its own: session workflows with their model calls, and the sandboxes of
-// this machine, or one of the two (HOLDFAST_WORKER_ROLES). Any number of them share one database and
-// one Temporal; one worker a data directory, since its sandboxes belong to it.
+// The worker as a process of its own: session workflows with their model calls, and the sandboxes
+// of this machine, or one of the two (HOLDFAST_WORKER_ROLES). Any number of them share one database
+// and one Temporal; one worker a data directory, since its sandboxes belong to it.
 import { sharedPreviews } from '../store/previews.ts';
 import { openStore, ownDatabaseUrl, prepareTemporal, temporalTarget } from './connections.ts';
 import { openDataDirectory } from './data-directory.ts';

@@ -1,6 +1,6 @@
-// The workflow code as one bundled file, made once and kept by the hash of everything that goes into
-// it, so that a start costs a file read and not seconds of bundling. Promise: a bundle is never older
-// than its sources; where nothing can be written, it is made in memory each time.
+// The workflow code as one bundled file, made once and kept by the hash of everything that goes
+// into it, so that a start costs a file read and not seconds of bundling. Promise: a bundle is
+// never older than its sources; where nothing can be written, it is made in memory each time.
 import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';

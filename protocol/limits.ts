@@ -45,7 +45,7 @@ export const FOLLOW_REREAD_MS = 5000;
 /** A stream opened this long after a send still starts at that send (design.md 5, late reader). */
 export const LATE_READER_MS = 5000;
 /** Time in which the close of a stream is seen that a client left for the next one. */
-export const LEAVING_READER_MS = 40;
+export const LEAVING_READER_MS = 250;
 /** Age at which the relay rings for an event that nobody consumed. */
 export const RELAY_AGE_MS = 1000;
 /**

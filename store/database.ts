@@ -29,6 +29,11 @@ export function openDatabase(url: string, options: DatabaseOptions = {}): Databa
   });
 }
 
+/** Rejects when the database does not answer a query. */
+export async function pingDatabase(sql: Database): Promise<void> {
+  await sql`select 1`;
+}
+
 /** Whether an error says that the database could not be reached, as against refused our query. */
 export function isConnectionLoss(error: unknown): boolean {
   const code = (error as { code?: unknown } | null)?.code;

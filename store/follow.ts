@@ -44,6 +44,7 @@ export interface Follower {
 }
 
 const CHANNEL = 'holdfast_events';
+const LEAVING_POLL_MS = 10;
 
 /** Starts listening; one connection serves every reader of this process. */
 export async function createFollower(sql: Database, previews: PreviewHub): Promise<Follower> {
@@ -69,25 +70,22 @@ export async function createFollower(sql: Database, previews: PreviewHub): Promi
         if (!set.delete(reader)) return;
         reader.close();
         if (set.size === 0) readers.delete(query.sessionId);
-        const noted = touchStream(sql, query.sessionId).catch(() => {});
+        const noted = noteEdge(sql, query.sessionId, reader.idleSeq).catch(() => {});
         edges.set(query.sessionId, noted);
-        void noted.then(
-          () => edges.get(query.sessionId) === noted && edges.delete(query.sessionId),
-        );
+        void noted.then(() => {
+          if (edges.get(query.sessionId) === noted) edges.delete(query.sessionId);
+        });
       };
       // Also for a reader that goes away before it reads anything.
       query.signal.addEventListener('abort', leave, { once: true });
       try {
         await edges.get(query.sessionId);
         const isLate = await reader.start(sql);
-        if (isLate && set.size > 1) {
-          // Another reader may be leaving this very moment: a client that closes one stream and opens
-          // the next is not late. Its close is noted within this pause.
-          await pause(LEAVING_READER_MS);
+        if (isLate && (await someoneLeaves(set, reader))) {
           await edges.get(query.sessionId);
           await reader.start(sql);
         }
-        await touchStream(sql, query.sessionId);
+        await noteEdge(sql, query.sessionId, Number.MAX_SAFE_INTEGER);
       } catch (error) {
         leave();
         throw error;
@@ -98,6 +96,20 @@ export async function createFollower(sql: Database, previews: PreviewHub): Promi
       await listening.unlisten();
     },
   };
+}
+
+/**
+ * Whether a reader that saw the newest send's turn end is leaving this very moment: a client that
+ * closes one stream and opens the next is not late, but its close may take a moment to arrive.
+ */
+async function someoneLeaves(set: Set<Reader>, newcomer: Reader): Promise<boolean> {
+  const done = [...set].filter((other) => other !== newcomer && other.idleSeq > newcomer.cursor);
+  for (let waitedMs = 0; waitedMs < LEAVING_READER_MS; waitedMs += LEAVING_POLL_MS) {
+    if (done.some((other) => !set.has(other))) return true;
+    if (done.length === 0) return false;
+    await pause(LEAVING_POLL_MS);
+  }
+  return false;
 }
 
 async function* itemsOf(
@@ -117,6 +129,8 @@ type Row = { seq: string; body: EventBody; processed_at: Date | null };
 class Reader {
   readonly #query: FollowQuery;
   readonly #previews: PreviewQueue;
+  /** Seq of the newest session.status_idle this reader was handed; 0 for none */
+  idleSeq = 0;
   #cursor = 0;
   #newest = 0;
   #isLive = false;
@@ -129,6 +143,11 @@ class Reader {
     this.#query = query;
     this.#previews = new PreviewQueue(query, hub, () => this.#rouse());
     query.signal.addEventListener('abort', () => this.#rouse(), { once: true });
+  }
+
+  /** Seq of the newest event this reader was handed, or of its place at the start */
+  get cursor(): number {
+    return this.#cursor;
   }
 
   notify(seq: number): void {
@@ -154,6 +173,7 @@ class Reader {
         for (const event of this.#previews.take(this.#cursor)) yield { kind: 'preview', event };
         this.#cursor = Number(row.seq);
         this.#previews.finish(row.body.id);
+        if (row.body.type === 'session.status_idle') this.idleSeq = this.#cursor;
         yield { kind: 'event', seq: this.#cursor, event: toWire(row.body, row.processed_at) };
         const reason = endReason(row.body.type);
         if (reason !== undefined) {
@@ -235,9 +255,13 @@ function endReason(type: string): 'deleted' | 'terminated' | undefined {
   return type === 'session.status_terminated' ? 'terminated' : undefined;
 }
 
-/** Notes the edge of a stream, only while a send is young enough for a late reader to matter. */
-async function touchStream(sql: Database, sessionId: string): Promise<void> {
+/**
+ * Notes that a stream was opened, or that one was closed which had seen a turn end at `idleSeq`; only
+ * while a send is young enough for a late reader to matter, and only if that turn was the send's.
+ */
+async function noteEdge(sql: Database, sessionId: string, idleSeq: number): Promise<void> {
   await sql`
     update sessions set streamed_at = clock_timestamp()
-     where id = ${sessionId} and sent_at > clock_timestamp() - ${LATE_READER_MS} * interval '1 ms'`;
+     where id = ${sessionId} and sent_seq <= ${idleSeq}
+       and sent_at > clock_timestamp() - ${LATE_READER_MS} * interval '1 ms'`;
 }

@@ -1,6 +1,6 @@
 // Connections to Temporal, embedded or not: the API's client and the worker's native one are made
-// from the same target. Compression is off: between processes this near it costs CPU on every call and
-// saves nothing at our payload sizes.
+// from the same target. Compression is off: between processes this near it costs CPU on every call
+// and saves nothing at our payload sizes.
 import { Connection } from '@temporalio/client';
 import type { ConnectionOptions } from '@temporalio/client';
 import type { NativeConnectionOptions } from '@temporalio/worker';

@@ -1,6 +1,7 @@
-// The embedded Temporal: the dev server of the `temporal` program with a database file below the data
-// directory. Its promise is in the settings: as shipped, a limit on how often its queues are read makes
-// every activity take 50 ms; with these it is 8 ms, and what it acknowledged survives a kill -9.
+// The embedded Temporal: the dev server of the `temporal` program with a database file below the
+// data directory. Its promise is in the settings: as shipped, a limit on how often its queues are
+// read makes every activity take 50 ms; with these it is 8 ms, and what it acknowledged survives a
+// kill -9.
 import { accessSync, constants, mkdirSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -12,7 +13,10 @@ import { connectTemporal } from './connection.ts';
 /** where the set-up puts the program when the PATH has none */
 const SET_UP_PROGRAM = new URL('../../node_modules/.cache/holdfast/bin/temporal', import.meta.url);
 
-/** Measured with sequential no-op activities: 50 ms each at the shipped 20 polls a second, 8 ms here. */
+/**
+ * Measured with sequential no-op activities: 50 ms each at the shipped 20 polls a second, 8 ms
+ * here.
+ */
 const DYNAMIC_CONFIG: Readonly<Record<string, number>> = {
   'history.transferProcessorMaxPollRPS': 2_000,
   'history.timerProcessorMaxPollRPS': 2_000,
@@ -34,7 +38,10 @@ export interface EmbeddedTemporalOptions {
   namespace: string;
 }
 
-/** How to run the server, in the shape the supervisor starts processes by; throws StartError without one. */
+/**
+ * How to run the server, in the shape the supervisor starts processes by; throws StartError without
+ * one.
+ */
 export function embeddedTemporal(options: EmbeddedTemporalOptions): ChildSpec {
   const directory = join(options.dataDir, 'temporal');
   mkdirSync(directory, { recursive: true, mode: 0o700 });
@@ -81,8 +88,8 @@ export function findTemporalProgram(): string {
   const found = candidates.find(isExecutable);
   if (found !== undefined) return found;
   throw new StartError(
-    'The program `temporal` is not here: run `node setup.mjs`, or set HOLDFAST_TEMPORAL_ADDRESS to a ' +
-      'Temporal of your own.',
+    'The program `temporal` is not here: run `node setup.mjs`, or set HOLDFAST_TEMPORAL_ADDRESS ' +
+      'to a Temporal of your own.',
   );
 }
 

@@ -1,6 +1,6 @@
-// Joins the Temporal SDK's own runtime to the process: its messages go to our log, and signals are left
-// to us, since its workers are drained by the process's cleanup in its order. To be called once, before
-// the first worker or native connection is made.
+// Joins the Temporal SDK's own runtime to the process: its messages go to our log, and signals are
+// left to us, since its workers are drained by the process's cleanup in its order. To be called
+// once, before the first worker or native connection is made.
 import { DefaultLogger, Runtime } from '@temporalio/worker';
 import type { LogEntry } from '@temporalio/worker';
 import type { Logger } from 'pino';

@@ -1,6 +1,6 @@
-// Makes a Temporal namespace fit for sessions: it exists, keeps closed runs for thirty days and knows
-// our search attributes. Idempotent, run at every start, also against a Temporal of the operator's own,
-// because an unregistered search attribute makes every workflow start fail.
+// Makes a Temporal namespace fit for sessions: it exists, keeps closed runs for thirty days and
+// knows our search attributes. Idempotent, run at every start, also against a Temporal of the
+// operator's own, because an unregistered search attribute makes every workflow start fail.
 import type { Connection } from '@temporalio/client';
 import type { Logger } from 'pino';
 import { StartError } from '../data-directory.ts';
@@ -22,7 +22,9 @@ export interface NamespaceOptions {
   log: Logger;
 }
 
-/** Registers what is missing; throws StartError with the command to run where that is not allowed. */
+/**
+ * Registers what is missing; throws StartError with the command to run where that is not allowed.
+ */
 export async function prepareNamespace(
   connection: Connection,
   options: NamespaceOptions,
@@ -59,7 +61,7 @@ async function registerNamespace(connection: Connection, namespace: string): Pro
     if (grpcCode(error) === ALREADY_EXISTS) return;
     throw new StartError(
       `Temporal has no namespace "${namespace}" and does not let this server make it ` +
-        `(${(error as Error).message}): create it, or set HOLDFAST_TEMPORAL_NAMESPACE.`,
+        `(${reasonOf(error)}): create it, or set HOLDFAST_TEMPORAL_NAMESPACE.`,
     );
   }
 }
@@ -82,10 +84,14 @@ async function registerSearchAttributes(
     if (grpcCode(error) === ALREADY_EXISTS) return;
     const flags = missing.map((name) => `--name ${name} --type Keyword`).join(' ');
     throw new StartError(
-      `Temporal does not let this server register search attributes (${(error as Error).message}): run ` +
+      `Temporal does not let this server register search attributes (${reasonOf(error)}): run ` +
         `\`temporal operator search-attribute create --namespace ${namespace} ${flags}\`.`,
     );
   }
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 function grpcCode(error: unknown): number | undefined {

@@ -47,7 +47,10 @@ describe('a fast turn, with no delay in the model', () => {
   it(`is seen whole by a client that opens the stream first, ${REPEATS} times`, async () => {
     const talk = await scene.newTalk();
     for (let repeat = 0; repeat < REPEATS; repeat += 1) {
-      expect(typesOf(await talk.turn('= Hello.'))).toEqual(PLAIN_TURN);
+      const tape = await talk.tape();
+      await talk.say('= Hello.');
+      expect(typesOf(await tape.untilIdle())).toEqual(PLAIN_TURN);
+      tape.close();
     }
   });
 
@@ -86,10 +89,13 @@ describe('a fast turn, with no delay in the model', () => {
 
   it('is not replayed to a client that has seen it: the next stream begins at its tail', async () => {
     const talk = await scene.newTalk();
-    await talk.turn('= One.');
-    const events = await talk.turn('= Two.');
-    expect(textOf(...ofType(events, 'agent.message'))).toBe('Two.');
-    expect(ofType(events, 'session.status_idle')).toHaveLength(1);
+    const first = await talk.tape();
+    await talk.say('= One.');
+    await first.untilIdle();
+    first.close();
+    const second = await talk.tape();
+    await talk.say('= Two.');
+    expect(textOf(...ofType(await second.untilIdle(), 'agent.message'))).toBe('Two.');
   });
 });
 

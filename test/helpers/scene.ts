@@ -112,13 +112,15 @@ export class Talk {
     return tape;
   }
 
-  /** Sends the messages and returns what the stream carries until the session is idle. */
+  /** Sends the messages and returns what an open stream carries until the session is idle. */
   async turn(...texts: string[]): Promise<StreamEvent[]> {
-    const tape = await this.tape();
+    const tape = this.#tapes.findLast(({ isOpen }) => isOpen) ?? (await this.tape());
+    const seen = tape.events.length;
     await this.say(...texts);
-    const events = await tape.untilIdle();
-    tape.close();
-    return events;
+    const events = await tape.until('the turn was over', (all) =>
+      all.slice(seen).some(({ type }) => type === 'session.status_idle'),
+    );
+    return events.slice(seen);
   }
 
   /** The whole history, oldest first, over as many pages as it takes. */
@@ -192,8 +194,14 @@ export class Tape {
     return this.untilType('session.status_idle', turns);
   }
 
+  /** The server may notice it only after the next request has come. */
   close(): void {
+    this.#isOver = true;
     this.#controller.abort();
+  }
+
+  get isOpen(): boolean {
+    return !this.#isOver;
   }
 
   async #read(stream: AsyncIterable<StreamEvent>): Promise<Error | null> {

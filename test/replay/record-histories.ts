@@ -3,12 +3,12 @@
 // Run it when the workflow changes on purpose (with a patch id once something is released), look at the
 // diff of test/histories, and commit it with the change.
 
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import Anthropic from '@anthropic-ai/sdk';
 import { Client, Connection } from '@temporalio/client';
-import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { startServer, type TestServer } from '../helpers/server.ts';
+import { writeHistory } from './history-file.ts';
 
 const HISTORIES = new URL('../histories/', import.meta.url).pathname;
 
@@ -81,7 +81,7 @@ async function turn(client: Anthropic, id: string, text: string): Promise<void> 
 }
 
 async function record(server: TestServer, stories: Story[]): Promise<void> {
-  const client = new Anthropic({ baseURL: server.url, apiKey: server.key });
+  const client = new Anthropic({ baseURL: server.url, apiKey: server.apiKey });
   const connection = await Connection.connect({ address: server.temporalAddress });
   const temporal = new Client({ connection });
   const agent = await client.beta.agents.create({
@@ -107,7 +107,7 @@ async function record(server: TestServer, stories: Story[]): Promise<void> {
     for (const [index, runId] of ids.entries()) {
       const history = await temporal.workflow.getHandle(session.id, runId).fetchHistory();
       const file = join(HISTORIES, `${story.name}${ids.length > 1 ? `-${index + 1}` : ''}.json`);
-      writeFileSync(file, `${JSON.stringify(historyToJSON(history), null, 1)}\n`);
+      writeHistory(file, history);
       console.log(`${file}: ${history.events?.length} events`);
     }
     await client.beta.sessions.delete(session.id);
@@ -115,10 +115,11 @@ async function record(server: TestServer, stories: Story[]): Promise<void> {
   await connection.close();
 }
 
+const EARLY: Record<string, string> = { HOLDFAST_CONTINUE_AS_NEW_EVENTS: '25' };
+
 mkdirSync(HISTORIES, { recursive: true });
 for (const isEarly of [false, true]) {
-  const environment = isEarly ? { HOLDFAST_CONTINUE_AS_NEW_EVENTS: '25' } : {};
-  const server = await startServer({ environment });
+  const server = await startServer(isEarly ? EARLY : {});
   try {
     await record(
       server,

@@ -2,14 +2,17 @@
 // through today's workflow code, without a server. A failure names the first event that today's code
 // would have done otherwise.
 
-import { readdirSync, readFileSync } from 'node:fs';
-import { Worker } from '@temporalio/worker';
-import { historyFromJSON } from '@temporalio/common/lib/proto-utils.js';
+import { readdirSync } from 'node:fs';
+import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
 import { beforeAll, expect, test } from 'vitest';
 import { workflowBundle } from '../../main/workflow-bundle.ts';
+import { readHistory } from './history-file.ts';
 
 const HISTORIES = new URL('../histories/', import.meta.url);
 const names = readdirSync(HISTORIES).filter((name) => name.endsWith('.json'));
+
+// The start and stop of each replay's worker is nobody's news.
+Runtime.install({ logger: new DefaultLogger('WARN') });
 
 let bundle: Awaited<ReturnType<typeof workflowBundle>>;
 beforeAll(async () => {
@@ -31,7 +34,7 @@ test('there is a recorded history for every path of a session', () => {
 });
 
 test.each(names)('today’s workflow code replays %s', async (name) => {
-  const history = historyFromJSON(JSON.parse(readFileSync(new URL(name, HISTORIES), 'utf8')));
+  const history = readHistory(new URL(name, HISTORIES));
   await expect(
     Worker.runReplayHistory({ workflowBundle: bundle }, history),
   ).resolves.toBeUndefined();

@@ -1,4 +1,6 @@
-// The settings: defaults that work, sentences that name the wrong variable, secrets that do not print.
+// The settings: defaults that work, sentences that name the wrong variable, secrets that do not
+// print.
+// Pure: an environment is passed in, none is read.
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { exampleEnvironment, readConfig } from '../../../main/config.ts';

@@ -1,4 +1,5 @@
 // The data directory: one holder, files replaced whole, troubles told in a sentence.
+// Real files below a temporary directory, and holders that are really killed.
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,4 +1,5 @@
 // Which model endpoint the settings choose.
+// The choice is pure but for the table of routes, which is a file.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -51,7 +52,7 @@ describe('the model', () => {
     expect(isScripted(choose({ ANTHROPIC_BASE_URL: 'http://127.0.0.1:8787' }))).toBe(true);
   });
 
-  it('of a table of routes, exact ids stand before prefixes and long ones before short ones', () => {
+  it('in a table of routes, exact ids stand first, then the longest prefix', () => {
     const file = routesFile({
       'claude-*': { base_url: 'http://a', api_key: 'secret-a' },
       'claude-opus-*': { base_url: 'http://b' },

@@ -1,5 +1,5 @@
-// Whose process a pid is: only the one that was started with exactly that command, from its first moment
-// to its last.
+// Whose process a pid is: only the one that was started with exactly that command, from its first
+// moment to its last.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { describe, expect, it } from 'vitest';
@@ -8,7 +8,7 @@ import { isOurs } from '../../../main/process-identity.ts';
 const COMMAND = ['/bin/sleep', '60'];
 
 describe('a process', () => {
-  it('is ours from its first moment, while a shell is still becoming it, and until it ends', async () => {
+  it('is ours while a shell is still becoming it, and until it ends', async () => {
     for (let round = 0; round < 50; round += 1) {
       const child = spawn('/bin/sh', ['-c', 'exec "$@"', 'sh', ...COMMAND]);
       const answers = Array.from({ length: 40 }, () => isOurs(child.pid!, COMMAND));
