@@ -1,12 +1,12 @@
 // One model call: the transcript from the log, one streamed request, the reply into the log, all or
-// nothing. It appends twice: the span's start beside the request, everything else at the end. Both
-// are keyed by the step, so an attempt that finds the step done gives its answer and calls nobody.
+// nothing. It appends twice: the span's start as it reads, everything else at the end, keyed by the
+// step, so an attempt that finds the step done gives its answer and calls nobody.
 
 import { ApplicationFailure, Context } from '@temporalio/activity';
 import type { SessionAgent } from '../protocol/sessions.ts';
 import { MODEL_SILENCE_MS } from '../protocol/limits.ts';
 import { appendEvents, type NewEvent, stepEvent } from '../store/events.ts';
-import { findOpenSpans, loadModelContext, type ModelContext } from '../store/model-context.ts';
+import { beginModelCall, findOpenSpans } from '../store/model-context.ts';
 import type { CallModelInput } from './messages.ts';
 import type { CallModelResult, PendingCall } from './messages.ts';
 import { type ActivityDeps, isCancelRequested, redact, whileBeating } from './deps.ts';
@@ -24,7 +24,7 @@ interface ReplyFacts {
   consumedThrough: number;
 }
 
-/** One attempt of one step, with everything it read. */
+/** One attempt of one step, with what it read. */
 interface Attempt {
   input: CallModelInput;
   number: number;
@@ -32,77 +32,55 @@ interface Attempt {
   /** Names generated content, so that two attempts never mix under one id */
   key: string;
   agent: SessionAgent;
-  consumeThrough: number;
-  /** No attempt before this one has started the turn */
-  isTurnStart: boolean;
-  /** The client is to be told that the session runs: at the start, and after a pause for retrying */
-  isAnnounced: boolean;
-  spanStart: NewEvent;
+  consumedThrough: number;
+  spanStartId: string;
 }
+
+type Inbox = { idle: boolean; messagesThrough: number; interruptsThrough: number; seq: number };
 
 /** Calls the model for a step. Retryable and final failures leave as documented error types. */
 export async function callModel(
   deps: ActivityDeps,
   input: CallModelInput,
 ): Promise<CallModelResult> {
-  const stepKey = `t${input.turn}.r${input.round}`;
-  const known = deps.transcripts.find(input.threadId);
-  const afterPosition = known.position;
-  const context = await loadModelContext(deps.sql, { ...input, stepKey, afterPosition });
-  if (context === null || context.status === 'terminated') return { kind: 'ended' };
-  if (context.done !== null) {
-    return { kind: 'replied', ...(context.done as never as ReplyFacts & Inbox) };
-  }
-  const newestSeq = context.rows.reduce((max, row) => Math.max(max, row.seq), 0);
-  const attempt = newAttempt(input, stepKey, context);
-  if (attempt.isTurnStart && attempt.consumeThrough === 0) {
-    return { kind: 'nothing_new', seq: newestSeq };
-  }
-  const messages = deps.transcripts.extend(input.threadId, known, context.rows);
-  return whileBeating(() => request(deps, attempt, modelRequest(context.agent, messages)));
-}
-
-type Inbox = { idle: boolean; messagesThrough: number; interruptsThrough: number; seq: number };
-
-function newAttempt(input: CallModelInput, stepKey: string, context: ModelContext): Attempt {
   const number = Context.current().info.attempt;
+  const stepKey = `t${input.turn}.r${input.round}`;
   const key = `${stepKey}.a${number}`;
-  const step = { sessionId: input.sessionId, threadId: input.threadId, key };
-  return {
-    input,
-    number,
-    stepKey,
-    key,
-    agent: context.agent,
-    isTurnStart: context.turn < input.turn,
-    isAnnounced: context.turn < input.turn || context.status !== 'running',
-    consumeThrough: context.rows.reduce((max, row) => (row.position === null ? row.seq : max), 0),
-    spanStart: stepEvent(step, 0, { type: 'span.model_request_start' }),
-  };
+  const known = deps.transcripts.find(input.threadId);
+  const { sessionId, threadId } = input;
+  const spanStart = stepEvent({ sessionId, threadId, key }, 0, {
+    type: 'span.model_request_start',
+  });
+  const begun = await beginModelCall(deps.sql, {
+    ...{ sessionId, threadId, stepKey, turn: input.turn, afterPosition: known.position },
+    closing: number === 1 ? [] : await closeOpenSpans(deps, input),
+    announcing: runningEvents(input, key, input.agentName),
+    events: [spanStart],
+  });
+  if (begun.outcome === 'ended') return { kind: 'ended' };
+  if (begun.outcome === 'nothing_new') return { kind: 'nothing_new', seq: begun.seq };
+  if (begun.outcome === 'done') {
+    return { kind: 'replied', ...(begun.result as never as ReplyFacts & Inbox) };
+  }
+  const { agent, consumedThrough } = begun;
+  const spanStartId = spanStart.id;
+  const attempt = { input, number, stepKey, key, agent, consumedThrough, spanStartId };
+  const previews = new PreviewWriter(deps.previews, { sessionId, threadId, key }, begun.seq);
+  const messages = deps.transcripts.extend(threadId, known, begun.rows);
+  return whileBeating(() => request(deps, attempt, modelRequest(agent, messages), previews));
 }
 
 async function request(
   deps: ActivityDeps,
   attempt: Attempt,
   body: ModelRequest,
+  previews: PreviewWriter,
 ): Promise<CallModelResult> {
-  const { input } = attempt;
-  const stop = new AbortController();
-  const signal = AbortSignal.any([Context.current().cancellationSignal, stop.signal]);
-  const previews = new PreviewWriter(deps.previews, { ...input, key: attempt.key });
-  const started = appendStart(deps, attempt).then((seq) => {
-    if (seq === null) stop.abort();
-    else previews.open(seq);
-    return seq;
-  });
-  // Met below; without this a failed append would be unhandled while the stream is still open.
-  started.catch(() => stop.abort());
+  const signal = Context.current().cancellationSignal;
   let message: ModelMessage;
   try {
     message = await readStream(deps, { body, signal, attempt: attempt.number, previews });
-    if ((await started) === null) return { kind: 'ended' };
   } catch (error) {
-    if ((await started) === null) return { kind: 'ended' };
     return await closeAttempt(deps, attempt, error);
   }
   await deps.pausePoint?.('model-replied');
@@ -132,26 +110,6 @@ async function readStream(
   }
 }
 
-/** The start of the span, and of the turn where it begins one; the answer is the log's newest seq. */
-async function appendStart(deps: ActivityDeps, attempt: Attempt): Promise<number | null> {
-  const { input } = attempt;
-  const dangling = attempt.number === 1 ? [] : await closeOpenSpans(deps, input);
-  const events = [
-    ...dangling,
-    ...(attempt.isAnnounced ? runningEvents(input, attempt.key, attempt.agent.name) : []),
-    attempt.spanStart,
-  ];
-  const answer = await appendEvents(deps.sql, {
-    sessionId: input.sessionId,
-    stepKey: `${attempt.key}.start`,
-    events,
-    consumeThrough: attempt.consumeThrough,
-    status: 'running',
-    turn: input.turn,
-  });
-  return answer.outcome === 'ended' ? null : answer.result.seq;
-}
-
 async function closeOpenSpans(deps: ActivityDeps, input: CallModelInput): Promise<NewEvent[]> {
   const open = await findOpenSpans(deps.sql, input.sessionId, input.threadId);
   return open.map((startId) => spanEnd({ ...input, startId }, true));
@@ -175,12 +133,12 @@ async function appendReply(
     if (call.summary !== undefined) call.summary = redact(call.summary, deps.secrets);
   }
   const usage = tokenUsage(message.usage);
-  const result: ReplyFacts = { calls, consumedThrough: attempt.consumeThrough };
+  const result: ReplyFacts = { calls, consumedThrough: attempt.consumedThrough };
   const stop = stopOf(message, events.some(isToolUse));
   const answer = await appendEvents<ReplyFacts>(deps.sql, {
     sessionId: input.sessionId,
     stepKey: attempt.stepKey,
-    events: [...events, spanEnd({ ...names, startId: attempt.spanStart.id }, false, usage)],
+    events: [...events, spanEnd({ ...names, startId: attempt.spanStartId }, false, usage)],
     result: { ...result },
     usage,
     ...(stop === null
@@ -232,7 +190,7 @@ async function closeAttempt(
   const span = {
     sessionId: input.sessionId,
     threadId: input.threadId,
-    startId: attempt.spanStart.id,
+    startId: attempt.spanStartId,
   };
   if (Context.current().cancellationSignal.aborted) {
     if (!isCancelRequested(Context.current())) throw workerStopping();

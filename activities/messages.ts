@@ -40,6 +40,7 @@ export interface InboxReport {
 export interface CallModelInput extends SessionRef {
   turn: number;
   round: number;
+  agentName: string;
   attemptsMax: number;
   previews: boolean;
 }

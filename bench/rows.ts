@@ -1,11 +1,33 @@
 // Every row of the bench, in the order in which they are measured, and the bounds that the issue and
 // design.md 14 set for them.
+import { history } from './history.ts';
+import { interrupt } from './interrupt.ts';
 import type { Row, Target } from './row.ts';
+import { sandboxTimes, toolOverhead } from './sandbox-times.ts';
 import { stepGap } from './step-gap.ts';
+import { firstPreview, turnStart } from './turn-start.ts';
 
-export const ROWS: readonly Row[] = [stepGap];
+export const ROWS: readonly Row[] = [
+  stepGap,
+  turnStart,
+  firstPreview,
+  toolOverhead,
+  sandboxTimes,
+  history,
+  interrupt,
+];
 
 export const TARGETS: readonly Target[] = [
   { row: 'step_gap', figure: 'ratio', max: 0.5 },
   { row: 'step_gap', figure: 'slope', max: 1.3 },
+  { row: 'turn_start', figure: 'p50_ms', max: 20, unit: ' ms' },
+  { row: 'tool_overhead', figure: 'p50_ms', max: 1, unit: ' ms' },
+  { row: 'tool_overhead', figure: 'ratio', max: 0.03 },
+  { row: 'sandbox_cold', figure: 'ratio', max: 2 },
+  { row: 'sandbox_warm', figure: 'p50_ms', max: 50, unit: ' ms' },
+  { row: 'sandbox_resume', figure: 'p50_ms', max: 1_000, unit: ' ms' },
+  { row: 'history_short', figure: 'events_per_round', max: 7 },
+  { row: 'history_short', figure: 'bytes_per_round', max: 1_024 },
+  { row: 'history_long', figure: 'events_per_round', max: 12 },
+  { row: 'interrupt', figure: 'p50_ms', max: 2_000, unit: ' ms' },
 ];

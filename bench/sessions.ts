@@ -2,12 +2,19 @@
 // toolset, an environment, sessions, and turns that are read from the stream to their idle.
 import Anthropic from '@anthropic-ai/sdk';
 import type { ServerProcess } from './server-process.ts';
+import { nowMs } from './statistics.ts';
 
 export const MODEL = 'claude-sonnet-4-6';
 /** a turn that takes longer than this is stuck, `ms` */
 const TURN_MS = 20 * 60_000;
 /** so many deletions at once; each removes a container */
 const DELETIONS_AT_ONCE = 4;
+
+/** When a message left and when the client had its answer, milliseconds since 1970. */
+export interface SendTimes {
+  sentAt: number;
+  acceptedAt: number;
+}
 
 export class Sessions {
   readonly client: Anthropic;
@@ -45,21 +52,24 @@ export class Sessions {
     return session.id;
   }
 
-  send(sessionId: string, text: string): Promise<unknown> {
-    return this.client.beta.sessions.events.send(sessionId, {
+  /** Sends a message; resolves when it is accepted, with when that was. */
+  async send(sessionId: string, text: string): Promise<SendTimes> {
+    const sentAt = nowMs();
+    await this.client.beta.sessions.events.send(sessionId, {
       events: [{ type: 'user.message', content: [{ type: 'text', text }] }],
     });
+    return { sentAt, acceptedAt: nowMs() };
   }
 
   /** Sends a message and reads the stream to the turn's end; throws unless that is `end_turn`. */
-  async play(sessionId: string, text: string): Promise<void> {
+  async play(sessionId: string, text: string): Promise<SendTimes> {
     const stream = await this.client.beta.sessions.events.stream(sessionId, undefined, {
       signal: AbortSignal.timeout(TURN_MS),
     });
-    await this.send(sessionId, text);
+    const times = await this.send(sessionId, text);
     for await (const event of stream) {
       if (event.type !== 'session.status_idle') continue;
-      if (event.stop_reason.type === 'end_turn') return;
+      if (event.stop_reason.type === 'end_turn') return times;
       throw new Error(`session ${sessionId} ended with ${event.stop_reason.type}`);
     }
     throw new Error(`the stream of ${sessionId} ended before its turn`);

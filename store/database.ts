@@ -29,6 +29,17 @@ export function openDatabase(url: string, options: DatabaseOptions = {}): Databa
   });
 }
 
+/**
+ * A connection of its own with the same settings, for what holds a lock as long as it lives. It
+ * connects again after a loss, as another session: see instance.ts. (Never `reserve()` one of the
+ * pool: after a loss the driver would put the dead connection back among the open ones.)
+ */
+export function openSession(sql: Database): Database {
+  // The driver's own way of making a second pool from the first, as its `listen` does.
+  const options = { ...sql.options, max: 1, idle_timeout: null, max_lifetime: null };
+  return postgres(options as unknown as Parameters<typeof postgres>[0]);
+}
+
 /** Rejects when the database does not answer a query. */
 export async function pingDatabase(sql: Database): Promise<void> {
   await sql`select 1`;

@@ -38,11 +38,9 @@ export interface Append {
   events: NewEvent[];
   /** Kept with the step and given back, with the fields of StepOutcome, to every repetition */
   result?: Record<string, unknown>;
-  /** Highest seq of client messages that this step consumes */
-  consumeThrough?: number;
   usage?: TokenUsage;
-  status?: 'running' | 'rescheduling';
-  turn?: number;
+  /** A pause before the next attempt: the session's clock stops */
+  status?: 'rescheduling';
   /** Goes idle in the same transaction, if nothing waits (or whatever waits, see the flags) */
   idle?: IdleCommit;
 }
@@ -87,10 +85,8 @@ export async function appendEvents<R = unknown>(
     // What containers and models say may hold what the database cannot.
     events: storableJson(append.events),
     result: append.result ?? {},
-    consume_through: append.consumeThrough ?? null,
     ...(append.usage === undefined ? {} : { usage: append.usage }),
     status: append.status ?? null,
-    turn: append.turn ?? null,
     idle: append.idle ?? null,
   };
   const [row] = await sql<{ answer: AppendAnswer<R> }[]>`

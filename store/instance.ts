@@ -3,6 +3,7 @@
 // dead holder from a slow one without a clock.
 
 import { randomBytes } from 'node:crypto';
+import { openSession } from './database.ts';
 import type { Database } from './database.ts';
 
 export interface Instance {
@@ -15,22 +16,16 @@ const RETAKE_MS = 1_000;
 /** Takes a new instance number; takes its lock again by itself when the connection was lost. */
 export async function openInstance(sql: Database): Promise<Instance> {
   const lock = randomBytes(8).readBigInt64BE();
-  let held = await sql.reserve();
-  await held`select pg_advisory_lock(${lock.toString()}::bigint)`;
+  const session = openSession(sql);
+  let holder = await takeLock(session, lock);
   let busy = false;
   const timer = setInterval(async () => {
     if (busy) return;
     busy = true;
     try {
-      await held`select 1`;
+      if ((await sessionOf(session)) !== holder) holder = await takeLock(session, lock);
     } catch {
-      try {
-        held.release();
-        held = await sql.reserve();
-        await held`select pg_advisory_lock(${lock.toString()}::bigint)`;
-      } catch {
-        // The database is away: the next tick tries again.
-      }
+      // The database is away: the next tick tries again.
     }
     busy = false;
   }, RETAKE_MS);
@@ -39,8 +34,19 @@ export async function openInstance(sql: Database): Promise<Instance> {
     lock,
     async close() {
       clearInterval(timer);
-      await held`select pg_advisory_unlock(${lock.toString()}::bigint)`.catch(() => {});
-      held.release();
+      await session.end({ timeout: 1 });
     },
   };
+}
+
+/** Resolves with the session that holds the lock from now on, which ends with its connection. */
+async function takeLock(session: Database, lock: bigint): Promise<number> {
+  const [row] = await session<{ pid: number }[]>`
+    select pg_backend_pid() as pid from pg_advisory_lock(${lock.toString()}::bigint)`;
+  return row!.pid;
+}
+
+async function sessionOf(session: Database): Promise<number> {
+  const [row] = await session<{ pid: number }[]>`select pg_backend_pid() as pid`;
+  return row!.pid;
 }

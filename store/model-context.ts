@@ -1,9 +1,10 @@
-// What an activity reads before it acts: the transcript of a thread in the order of processing, a tool
-// call with everything needed to run it, and the spans that a dead attempt left open. Reads only.
+// What an activity needs before it acts: a model call begins by reading its transcript and appending its
+// span's start, a tool call by reading itself; and the spans that a dead attempt left open.
 
 import type { Environment } from '../protocol/environments.ts';
 import type { SessionAgent } from '../protocol/sessions.ts';
 import type { Database } from './database.ts';
+import type { NewEvent } from './events.ts';
 
 /** One line of the conversation as the model will see it. */
 export interface TranscriptRow {
@@ -20,40 +21,58 @@ export interface TranscriptRow {
   position: number | null;
 }
 
-export interface ModelContext {
-  agent: SessionAgent;
-  status: string;
-  /** Newest turn that has started */
+export interface BeginModelCall {
+  sessionId: string;
+  threadId: string;
+  stepKey: string;
   turn: number;
-  /** Answer of this very step, when an earlier attempt finished it */
-  done: Record<string, unknown> | null;
-  rows: TranscriptRow[];
+  /** Rows up to here are left out: the log is append-only, so whoever has read them has them still */
+  afterPosition: number;
+  /** Ends of spans that dead attempts left open */
+  closing: NewEvent[];
+  /** Told only where the turn starts, or goes on after a pause for retrying */
+  announcing: NewEvent[];
+  /** The start of this attempt's span */
+  events: NewEvent[];
 }
 
+export type ModelCallBegun =
+  | {
+      outcome: 'begun';
+      agent: SessionAgent;
+      rows: TranscriptRow[];
+      seq: number;
+      /** Newest client message that this call reads; 0 where it reads none */
+      consumedThrough: number;
+    }
+  /** An earlier attempt finished the step: its answer */
+  | { outcome: 'done'; result: Record<string, unknown> }
+  /** A turn was to start and nothing waits */
+  | { outcome: 'nothing_new'; seq: number }
+  /** Archived, deleted or unknown */
+  | { outcome: 'ended' };
+
 /**
- * Everything a model call needs, in one round trip; null for a session that is gone. Rows up to
- * `afterPosition` are left out: the log is append-only, so whoever has read them has them still.
+ * Begins a model call: reads the conversation, stamps the messages it reads as processed and appends
+ * the start of the span, all under the session's lock and in one round trip. Repeatable.
  */
-export async function loadModelContext(
+export async function beginModelCall(
   sql: Database,
-  query: { sessionId: string; threadId: string; stepKey: string; afterPosition: number },
-): Promise<ModelContext | null> {
-  const { sessionId, threadId, stepKey, afterPosition } = query;
-  const [context] = await sql<ModelContext[]>`
-    select s.agent, s.status, s.turn,
-           (select result from steps t where t.session_id = s.id and t.step_key = ${stepKey}) as done,
-           (select coalesce(json_agg(json_build_object(
-                     'seq', seq, 'position', position, 'type', type, 'content', body -> 'content',
-                     'isError', coalesce((body ->> 'is_error')::boolean, false),
-                     'replyContent', private -> 'content', 'toolUseId', private ->> 'tool_use_id')
-                   order by position nulls last, seq), '[]')
-              from events
-             where session_id = s.id and thread_id = ${threadId}
-               and (position > ${afterPosition} or processed_at is null)
-               and (type in ('user.message', 'agent.tool_result') or private ? 'content')) as rows
-      from sessions s
-     where s.id = ${sessionId} and s.deleted_at is null`;
-  return context ?? null;
+  begin: BeginModelCall,
+): Promise<ModelCallBegun> {
+  const argument = {
+    session_id: begin.sessionId,
+    thread_id: begin.threadId,
+    step_key: begin.stepKey,
+    turn: begin.turn,
+    after_position: begin.afterPosition,
+    closing: begin.closing,
+    announcing: begin.announcing,
+    events: begin.events,
+  };
+  const [row] = await sql<{ answer: ModelCallBegun }[]>`
+    select begin_model_call(${sql.json(argument as never)}) as answer`;
+  return row!.answer;
 }
 
 export interface ToolCallRow {

@@ -140,6 +140,7 @@ class SessionRun {
         ...this.#ref,
         turn: step.turn,
         round: step.round,
+        agentName: this.#input.start.agentName,
         attemptsMax: modelAttemptsMax,
         previews,
       });

@@ -1,6 +1,6 @@
 // The live side of a model stream: starts and pieces of messages for clients that asked for them.
 // Pieces are gathered for 50 ms or 128 characters; nothing here is awaited by the token loop, and
-// nothing is shown before the span's start is in the log.
+// readers show nothing of it before they have seen the span's start.
 
 import {
   PREVIEW_GATHER_CHARS_MAX,
@@ -22,21 +22,15 @@ interface OpenMessage {
 export class PreviewWriter {
   readonly #hub: PreviewHub;
   readonly #attempt: AttemptKey;
-  #afterSeq: number | undefined;
-  #held: (() => void)[] = [];
+  /** Seq of the span's start, which readers must have passed */
+  readonly #afterSeq: number;
   #message: OpenMessage | undefined;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(hub: PreviewHub, attempt: AttemptKey) {
+  constructor(hub: PreviewHub, attempt: AttemptKey, afterSeq: number) {
     this.#hub = hub;
     this.#attempt = attempt;
-  }
-
-  /** The span's start has this seq in the log: from here on previews may be shown. */
-  open(afterSeq: number): void {
     this.#afterSeq = afterSeq;
-    for (const show of this.#held) show();
-    this.#held = [];
   }
 
   /** Takes one event of the provider's stream. */
@@ -112,9 +106,6 @@ export class PreviewWriter {
 
   #publish(frame: Omit<PreviewFrame, 'sessionId' | 'threadId' | 'afterSeq'>): void {
     const { sessionId, threadId } = this.#attempt;
-    const show = (): void =>
-      this.#hub.publish({ ...frame, sessionId, threadId, afterSeq: this.#afterSeq! });
-    if (this.#afterSeq === undefined) this.#held.push(show);
-    else show();
+    this.#hub.publish({ ...frame, sessionId, threadId, afterSeq: this.#afterSeq });
   }
 }

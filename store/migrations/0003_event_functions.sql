@@ -93,10 +93,6 @@ begin
 
   at := date_trunc('milliseconds', clock_timestamp());   -- as precise as what is served
   before := s.last_seq;
-  if p ->> 'consume_through' is not null then
-    n := consume_events(s, (p ->> 'consume_through')::bigint, 'message', at);
-    s.last_position := s.last_position + n;
-  end if;
   if p ? 'usage' then
     s.input_tokens := s.input_tokens + (p -> 'usage' ->> 'input_tokens')::bigint;
     s.output_tokens := s.output_tokens + (p -> 'usage' ->> 'output_tokens')::bigint;
@@ -107,14 +103,7 @@ begin
     s.cache_creation_1h_tokens :=
       s.cache_creation_1h_tokens + (p -> 'usage' ->> 'cache_creation_1h_tokens')::bigint;
   end if;
-  if p ->> 'turn' is not null then
-    s.turn := greatest(s.turn, (p ->> 'turn')::integer);
-  end if;
-  if p ->> 'status' = 'running' then
-    s.status := 'running';
-    s.running_since := coalesce(s.running_since, at);
-    s.first_running_at := coalesce(s.first_running_at, at);
-  elsif p ->> 'status' = 'rescheduling' then
+  if p ->> 'status' = 'rescheduling' then
     s.status := 'rescheduling';
     s.active_ms := s.active_ms + coalesce(extract(epoch from at - s.running_since) * 1000, 0);
     s.running_since := null;
@@ -158,18 +147,78 @@ begin
     values (s.id, p ->> 'step_key', s.workspace_id, answer);
   end if;
   update sessions set
-    last_seq = s.last_seq, last_position = s.last_position, status = s.status, turn = s.turn,
+    last_seq = s.last_seq, last_position = s.last_position, status = s.status,
     input_tokens = s.input_tokens, output_tokens = s.output_tokens,
     cache_read_input_tokens = s.cache_read_input_tokens,
     cache_creation_5m_tokens = s.cache_creation_5m_tokens,
     cache_creation_1h_tokens = s.cache_creation_1h_tokens,
-    active_ms = s.active_ms, running_since = s.running_since,
-    first_running_at = s.first_running_at, first_idle_at = s.first_idle_at, updated_at = at
+    active_ms = s.active_ms, running_since = s.running_since, first_idle_at = s.first_idle_at,
+    updated_at = at
   where id = s.id;
   if s.last_seq > before then
     perform pg_notify('holdfast_events', s.id || ' ' || s.last_seq);
   end if;
   return jsonb_build_object('outcome', 'appended', 'result', answer);
+end $$;
+
+-- beginModelCall: the first append of a model call and everything the call reads, in one lock and one
+-- round trip, so that what is consumed is exactly what is sent. Outcomes: begun, done (an earlier
+-- attempt finished the step: its answer), nothing_new, ended.
+create function begin_model_call(p jsonb) returns jsonb
+language plpgsql as $$
+declare
+  s         sessions;
+  stored    jsonb;
+  rows      jsonb;
+  waiting   bigint;
+  list      jsonb;
+  at        timestamptz;
+  n         bigint;
+  is_start  boolean;
+begin
+  select * into s from sessions where id = p ->> 'session_id' for update;
+  if not found or s.deleted_at is not null or s.status = 'terminated' then
+    return jsonb_build_object('outcome', 'ended');
+  end if;
+  select result into stored from steps where session_id = s.id and step_key = p ->> 'step_key';
+  if found then
+    return jsonb_build_object('outcome', 'done', 'result', stored);
+  end if;
+  is_start := s.turn < (p ->> 'turn')::integer;
+  select max(seq) into waiting from events
+   where session_id = s.id and processed_at is null and type <> 'user.interrupt';
+  if is_start and waiting is null then
+    return jsonb_build_object('outcome', 'nothing_new', 'seq', s.last_seq);
+  end if;
+  select coalesce(jsonb_agg(jsonb_build_object(
+           'seq', seq, 'position', position, 'type', type, 'content', body -> 'content',
+           'isError', coalesce((body ->> 'is_error')::boolean, false),
+           'replyContent', private -> 'content', 'toolUseId', private ->> 'tool_use_id')
+           order by position nulls last, seq), '[]')
+    into rows from events
+   where session_id = s.id and thread_id = p ->> 'thread_id'
+     and (position > (p ->> 'after_position')::bigint or processed_at is null)
+     and (type in ('user.message', 'agent.tool_result') or private ? 'content');
+
+  at := date_trunc('milliseconds', clock_timestamp());
+  if waiting is not null then
+    n := consume_events(s, waiting, 'message', at);
+    s.last_position := s.last_position + n;
+  end if;
+  list := p -> 'closing';
+  if is_start or s.status <> 'running' then
+    list := list || (p -> 'announcing');
+  end if;
+  n := insert_events(s, list || (p -> 'events'), at);
+  s.last_seq := s.last_seq + n;
+  update sessions set
+    last_seq = s.last_seq, last_position = s.last_position + n, status = 'running',
+    turn = greatest(turn, (p ->> 'turn')::integer), running_since = coalesce(running_since, at),
+    first_running_at = coalesce(first_running_at, at), updated_at = at
+  where id = s.id;
+  perform pg_notify('holdfast_events', s.id || ' ' || s.last_seq);
+  return jsonb_build_object('outcome', 'begun', 'agent', s.agent, 'rows', rows, 'seq', s.last_seq,
+                            'consumedThrough', coalesce(waiting, 0));
 end $$;
 
 -- acceptEvents: a client's batch, all or nothing. An interrupt of an idle session has nothing to

@@ -15,6 +15,7 @@ import { connectTemporal } from '../../main/temporal/connection.ts';
 import { openDatabase } from '../../store/database.ts';
 import type { Database } from '../../store/database.ts';
 import { removeMovedPostgres } from '../../store/embedded.ts';
+import { openInstance } from '../../store/instance.ts';
 import { until } from '../helpers/until.ts';
 
 const PROGRAM = fileURLToPath(new URL('../../main/embedded.ts', import.meta.url));
@@ -165,6 +166,27 @@ describe('PostgreSQL and Temporal beside the server', () => {
     rmSync(join(data, 'postgres'), { recursive: true });
     writeFileSync(join(data, 'postgres.new-1'), 'half of it');
     await start('--no-temporal');
+  });
+});
+
+describe('the lock of a living process', () => {
+  it('is taken again after the database was away, and free once the process lets go', async () => {
+    const { databaseUrl } = await start('--no-temporal');
+    const [pid] = pids();
+    await withDatabase(databaseUrl, async (sql) => {
+      const isHeld = async (lock: bigint): Promise<boolean> => {
+        const [row] = await sql<{ free: boolean }[]>`
+          select pg_try_advisory_xact_lock(${lock.toString()}::bigint) as free`;
+        return row?.free === false;
+      };
+      const instance = await openInstance(sql);
+      expect(await isHeld(instance.lock)).toBe(true);
+      process.kill(pid!, 'SIGKILL');
+      await until('another server is there', () => !pids().includes(pid!));
+      await until('it is held again', () => orLater(isHeld(instance.lock)));
+      await instance.close();
+      await until('it is free', async () => !(await isHeld(instance.lock)));
+    });
   });
 });
 

@@ -3,7 +3,12 @@
 // managed-agents/events-and-streaming; behaviour 6.5 and 6.8.
 
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { type ModelProxy, type ModelRequest, startModelProxy, userTexts } from '../helpers/model-proxy.ts';
+import {
+  type ModelProxy,
+  type ModelRequest,
+  startModelProxy,
+  userTexts,
+} from '../helpers/model-proxy.ts';
 import {
   message,
   ofType,
@@ -145,7 +150,7 @@ describe('an endpoint', () => {
   const requestsWith = (marker: string): ModelRequest[] =>
     proxy.requests.filter((request) => userTexts(request)[0]?.includes(marker));
 
-  it(`that fails ${ATTEMPTS} times exhausts the turn, which flushes what was queued`, async () => {
+  it(`that fails ${ATTEMPTS} times exhausts the turn, and nothing waits afterwards`, async () => {
     const talk = await scene.newTalk();
     for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
       proxy.failures.push({ kind: 'status', status: 529 });

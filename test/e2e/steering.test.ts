@@ -2,7 +2,12 @@
 // read is seen in its requests. docs: managed-agents/events-and-streaming; behaviour 6.3.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type ModelProxy, type ModelRequest, startModelProxy, userTexts } from '../helpers/model-proxy.ts';
+import {
+  type ModelProxy,
+  type ModelRequest,
+  startModelProxy,
+  userTexts,
+} from '../helpers/model-proxy.ts';
 import { docker } from '../helpers/sandbox.ts';
 import { ofType, Scene, type StreamEvent, typesOf } from '../helpers/scene.ts';
 import { startServer, type TestServer } from '../helpers/server.ts';
@@ -27,7 +32,9 @@ afterAll(async () => {
 const ROUNDS = 20;
 const MESSAGES = 12;
 const program = (marker: string): string =>
-  [marker, ...Array.from({ length: ROUNDS }, (_, index) => `$ sleep 0.05; echo ${index}`)].join('\n');
+  [marker, ...Array.from({ length: ROUNDS }, (_, index) => `$ sleep 0.05; echo ${index}`)].join(
+    '\n',
+  );
 
 /** The requests of one conversation, found by a word of its first message. */
 const requestsWith = (marker: string): ModelRequest[] =>
@@ -91,7 +98,9 @@ describe(`${MESSAGES} messages during a turn of ${ROUNDS} rounds`, () => {
       if (event.type === 'agent.tool_result') pending.delete(event.tool_use_id);
       if (event.type === 'user.message') expect([...pending]).toEqual([]);
     }
-    const times = history.map((event) => Date.parse((event as { processed_at: string }).processed_at));
+    const times = history.map((event) =>
+      Date.parse((event as { processed_at: string }).processed_at),
+    );
     expect(times).toEqual(times.toSorted((left, right) => left - right));
   });
 

@@ -130,26 +130,31 @@ describe('resuming', () => {
   it.each([
     ['Last-Event-ID', (seq: string) => ({ headers: { 'last-event-id': seq } })],
     ['after_seq', (seq: string) => ({ query: `?after_seq=${seq}` })],
-  ])('by %s after every few events of a running turn has no gap and no duplicate', async (_, by) => {
-    const talk = await scene.newTalk();
-    const tape = await talk.tape();
-    await talk.say(program.join('\n'));
-    const frames: SseFrame[] = [];
-    while (!frames.some(isIdleFrame)) {
-      const from = by(frames.at(-1)?.id ?? '0');
-      const wanted = 1 + (frames.length % 4);
-      const more = await readFrames(talk, from, (read) => {
-        return read.length >= wanted || read.some(isIdleFrame);
-      });
-      frames.push(...more);
-    }
-    const whole = await tape.untilIdle();
-    const resumed = frames.slice(0, frames.findIndex(isIdleFrame) + 1);
-    expect(resumed.map((frame) => eventOf(frame).id)).toEqual(
-      whole.map((event) => ('id' in event ? event.id : '')),
-    );
-    expect(resumed.map(({ id }) => Number(id))).toEqual(resumed.map((_frame, index) => index + 1));
-  });
+  ])(
+    'by %s after every few events of a running turn has no gap and no duplicate',
+    async (_, by) => {
+      const talk = await scene.newTalk();
+      const tape = await talk.tape();
+      await talk.say(program.join('\n'));
+      const frames: SseFrame[] = [];
+      while (!frames.some(isIdleFrame)) {
+        const from = by(frames.at(-1)?.id ?? '0');
+        const wanted = 1 + (frames.length % 4);
+        const more = await readFrames(talk, from, (read) => {
+          return read.length >= wanted || read.some(isIdleFrame);
+        });
+        frames.push(...more);
+      }
+      const whole = await tape.untilIdle();
+      const resumed = frames.slice(0, frames.findIndex(isIdleFrame) + 1);
+      expect(resumed.map((frame) => eventOf(frame).id)).toEqual(
+        whole.map((event) => ('id' in event ? event.id : '')),
+      );
+      expect(resumed.map(({ id }) => Number(id))).toEqual(
+        resumed.map((_frame, index) => index + 1),
+      );
+    },
+  );
 
   it('the documented pattern, open then list then dedupe by id, sees every event', async () => {
     const talk = await scene.newTalk();
@@ -332,6 +337,10 @@ it('a reader that does not read is cut off with the named error, and loses nothi
     error: { details: { error_code: 'stream_reader_too_slow' } },
   });
   const last = frames.findLast(({ id }) => id !== undefined)!;
-  const resumed = await readFrames(talk, { query: `?after_seq=${last.id}` }, (all) => all.length > 0);
+  const resumed = await readFrames(
+    talk,
+    { query: `?after_seq=${last.id}` },
+    (all) => all.length > 0,
+  );
   expect(Number(resumed[0]!.id)).toBe(Number(last.id) + 1);
 });

@@ -3,7 +3,13 @@
 // error, cut a stream, be down. Real HTTP on both sides.
 
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http';
+import {
+  createServer,
+  type IncomingMessage,
+  request,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createScriptedModel } from '../../scripted-model/server.ts';
 

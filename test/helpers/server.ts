@@ -219,5 +219,6 @@ async function removeSandboxes(dataDir: string, hostId: string): Promise<void> {
   await host.reconcile(async () => new Set());
   await host.close();
   const record = join(dataDir, 'sandboxes', 'socket-directory');
-  if (existsSync(record)) rmSync(readFileSync(record, 'utf8').trim(), { recursive: true, force: true });
+  if (existsSync(record))
+    rmSync(readFileSync(record, 'utf8').trim(), { recursive: true, force: true });
 }

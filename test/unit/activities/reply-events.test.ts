@@ -92,11 +92,11 @@ test('cache writes are told apart by their life', () => {
   });
 });
 
-test('previews wait for the span’s start, then run ahead under the ids of the reply', () => {
+test('previews run ahead under the ids of the reply, behind the span’s start', () => {
   const hub = localPreviews();
   const frames: PreviewFrame[] = [];
   hub.subscribe('sesn_1', (frame) => frames.push(frame));
-  const writer = new PreviewWriter(hub, CONTEXT);
+  const writer = new PreviewWriter(hub, CONTEXT, 7);
   const stream = [
     { type: 'content_block_start', index: 0, content_block: { type: 'thinking' } },
     { type: 'content_block_start', index: 1, content_block: { type: 'text' } },
@@ -109,8 +109,6 @@ test('previews wait for the span’s start, then run ahead under the ids of the 
     },
   ] as Anthropic.RawMessageStreamEvent[];
   for (const event of stream) writer.take(event);
-  expect(frames).toEqual([]);
-  writer.open(7);
   writer.close();
   expect(frames.every((frame) => frame.afterSeq === 7)).toBe(true);
   const [thinking, started, ...deltas] = frames;
