@@ -152,7 +152,17 @@ async function appendReply(
         }),
   });
   if (answer.outcome === 'ended') return { kind: 'ended' };
+  if (answer.outcome === 'appended') handOver(deps, calls, events);
   return { kind: 'replied', ...answer.result };
+}
+
+function handOver(deps: ActivityDeps, calls: PendingCall[], events: NewEvent[]): void {
+  for (const { id } of calls) {
+    const event = events.find((one) => one.id === id)!;
+    const { name, input } = event.body as unknown as { name: string; input: never };
+    const { tool_use_id: toolUseId } = event.private as { tool_use_id: string };
+    deps.freshCalls.add(id, { name, input, toolUseId });
+  }
 }
 
 /** Why the turn ends with this reply, or null when it goes on. */

@@ -7,6 +7,7 @@ import { ACTIVITY_BEAT_MS } from '../protocol/limits.ts';
 import type { SandboxHost } from '../sandbox/sandbox.ts';
 import type { Database } from '../store/database.ts';
 import type { PreviewHub } from '../store/previews.ts';
+import type { FreshCalls } from './fresh-calls.ts';
 import type { ModelClient } from './model/anthropic.ts';
 import type { TranscriptCache } from './model/transcript-cache.ts';
 
@@ -15,6 +16,7 @@ export interface ActivityDeps {
   previews: PreviewHub;
   model: ModelClient;
   transcripts: TranscriptCache;
+  freshCalls: FreshCalls;
   /** Absent in a worker that runs no sandboxes */
   sandbox: SandboxHost | undefined;
   hostId: string;

@@ -7,17 +7,21 @@ import { LOCAL_TOOL_WINDOW_MS } from '../protocol/limits.ts';
 import type { Environment } from '../protocol/environments.ts';
 import type { SandboxSpec, ToolCall, ToolOutcome } from '../sandbox/sandbox.ts';
 import { appendEvents, stepEvent } from '../store/events.ts';
-import { loadToolCall, type ToolCallRow } from '../store/model-context.ts';
+import { loadToolCall } from '../store/model-context.ts';
 import type { AnswerCallsInput, RunToolInput, RunToolResult } from './messages.ts';
 import { type ActivityDeps, isCancelRequested, whileBeating } from './deps.ts';
+import type { FreshCall } from './fresh-calls.ts';
 import { workerStopping } from './failures.ts';
 import { toolResult } from './model/reply-events.ts';
 
 /** Runs a call until its result is in the log; a local attempt gives up after a short window. */
 export async function runTool(deps: ActivityDeps, input: RunToolInput): Promise<RunToolResult> {
+  const { isLocal } = Context.current().info;
+  const fresh = deps.freshCalls.take(input.callId);
+  if (fresh !== undefined && isLocal) return runLocally(deps, input, fresh);
   const call = await loadToolCall(deps.sql, input.sessionId, input.callId);
   if (call === null || call.status === 'terminated' || call.isAnswered) return { isAnswered: true };
-  if (Context.current().info.isLocal) return runLocally(deps, input, call);
+  if (isLocal) return runLocally(deps, input, call);
   const { sandbox } = deps;
   if (sandbox === undefined) throw new Error('this worker runs no sandboxes');
   const outcome = await whileBeating(() =>
@@ -54,7 +58,7 @@ async function unlessStopping<T>(work: (cancel: AbortSignal) => Promise<T>): Pro
 async function runLocally(
   deps: ActivityDeps,
   input: RunToolInput,
-  call: ToolCallRow,
+  call: FreshCall,
 ): Promise<RunToolResult> {
   if (deps.sandbox?.has(input.sessionId) !== true) return { isAnswered: false };
   const outcome = await deps.sandbox.call(input.sessionId, toToolCall(input, call), {
@@ -68,7 +72,7 @@ async function runLocally(
 async function commitOutcome(
   deps: ActivityDeps,
   input: RunToolInput,
-  call: ToolCallRow,
+  call: FreshCall,
   outcome: ToolOutcome,
 ): Promise<void> {
   if (outcome.status === 'running') throw new Error('the sandbox returned before the call ended');
@@ -119,7 +123,7 @@ export function sandboxSpec(sessionId: string, config: Environment['config']): S
   return { sandboxId: sessionId, network: isLimited ? 'none' : 'unrestricted' };
 }
 
-function toToolCall(input: RunToolInput, call: ToolCallRow): ToolCall {
+function toToolCall(input: RunToolInput, call: FreshCall): ToolCall {
   return { callId: input.callId, tool: call.name as ToolCall['tool'], input: call.input };
 }
 

@@ -33,7 +33,9 @@ export async function measureEngineFloor(
   counts: { inRow: number; signals: number },
 ): Promise<EngineFloor> {
   const runs = new Map<string, Run>();
-  Runtime.install({ logger: { log() {}, trace() {}, debug() {}, info() {}, warn() {}, error() {} } });
+  Runtime.install({
+    logger: { log() {}, trace() {}, debug() {}, info() {}, warn() {}, error() {} },
+  });
   const native = await NativeConnection.connect({ address, grpcCompression: { codec: 'none' } });
   const worker = await Worker.create({
     connection: native,

@@ -38,7 +38,9 @@ export function printTable(figures: readonly Figures[]): void {
       ([name]) => name !== 'name' && !COLUMNS.some((column) => column === name),
     );
     for (const [name, value] of details) {
-      console.log(`${' '.repeat(4)}${name}: ${typeof value === 'object' ? JSON.stringify(value) : value}`);
+      console.log(
+        `${' '.repeat(4)}${name}: ${typeof value === 'object' ? JSON.stringify(value) : value}`,
+      );
     }
   }
 }

@@ -18,7 +18,8 @@ import { inPairs, median, percentile, rounded, timed } from './statistics.ts';
 export const toolOverhead: Row = {
   names: ['tool_overhead'],
   about: 'a call through the sandbox host over the work in the container, against docker exec',
-  measure: (bench) => withHost({ pauseMs: 600_000, stopMs: 600_000 }, (h) => measureCalls(bench, h)),
+  measure: (bench) =>
+    withHost({ pauseMs: 600_000, stopMs: 600_000 }, (h) => measureCalls(bench, h)),
 };
 
 export const sandboxTimes: Row = {
@@ -30,6 +31,8 @@ export const sandboxTimes: Row = {
 /** runs a program and says how long that took inside, in microseconds */
 const TIMED_COMMAND =
   's=$EPOCHREALTIME; /bin/true; e=$EPOCHREALTIME; echo $(( ${e/./} - ${s/./} ))';
+const BLOCK_CALLS = 10;
+const SETTLE_MS = 300;
 const PAUSE_MS = 200;
 const REST_POLL_MS = 50;
 const REST_MS_MAX = 30_000;
@@ -46,14 +49,21 @@ async function measureCalls(bench: Bench, host: SandboxHost): Promise<Figures[]>
   try {
     await callOverhead(host, id);
     await execOverhead(container);
+    // In blocks, with a pause: the engine is still busy with a `docker exec` after it has answered.
     await inPairs(
-      count,
+      count / BLOCK_CALLS,
       async () => {
-        const { whole, overhead } = await callOverhead(host, id);
-        ours.push(overhead);
-        wholes.push(whole);
+        await pause(SETTLE_MS);
+        for (let call = 0; call < BLOCK_CALLS; call += 1) {
+          const { whole, overhead } = await callOverhead(host, id);
+          ours.push(overhead);
+          wholes.push(whole);
+        }
       },
-      async () => void plain.push(await execOverhead(container)),
+      async () => {
+        await pause(SETTLE_MS);
+        for (let call = 0; call < BLOCK_CALLS; call += 1) plain.push(await execOverhead(container));
+      },
     );
   } finally {
     await container.remove({ force: true });
@@ -103,26 +113,34 @@ function insideMs(output: string): number {
   return microseconds / 1_000;
 }
 
+interface Times {
+  cold: number[];
+  kept: number[];
+  unpaused: number[];
+  resumed: number[];
+}
+
 async function measureSandboxTimes(bench: Bench): Promise<Figures[]> {
   const count = size(bench, 12, 4);
   bench.say(`sandbox: ${count} cold starts and ${count} of the engine's own; rests`);
-  const [cold, plainCold, kept, unpaused, unpausedPlain, resumed, plainAgain] = new7();
+  const ours: Times = { cold: [], kept: [], unpaused: [], resumed: [] };
+  const plain: Times = { cold: [], kept: [], unpaused: [], resumed: [] };
   await withHost({ pauseMs: PAUSE_MS, stopMs: 600_000 }, async (host) => {
     await inPairs(
       count,
       async () => {
         const id = newSandboxId();
-        cold.push(await timed(() => host.provision({ sandboxId: id, network: 'none' })));
-        kept.push(await timed(() => host.provision({ sandboxId: id, network: 'none' })));
+        ours.cold.push(await timed(() => host.provision({ sandboxId: id, network: 'none' })));
+        ours.kept.push(await timed(() => host.provision({ sandboxId: id, network: 'none' })));
         await rested(host, id, 'paused');
-        unpaused.push(await timed(() => callOverhead(host, id)));
+        ours.unpaused.push(await timed(() => callOverhead(host, id)));
         await host.release(id);
       },
       async () => {
         let container: Docker.Container | undefined;
-        plainCold.push(await timed(async () => (container = await startPlainContainer())));
+        plain.cold.push(await timed(async () => (container = await startPlainContainer())));
         await container!.pause();
-        unpausedPlain.push(await timed(() => container!.unpause()));
+        plain.unpaused.push(await timed(() => container!.unpause()));
         await container!.remove({ force: true });
       },
     );
@@ -134,39 +152,35 @@ async function measureSandboxTimes(bench: Bench): Promise<Figures[]> {
         const id = newSandboxId();
         await host.provision({ sandboxId: id, network: 'none' });
         await rested(host, id, 'exited');
-        resumed.push(await timed(() => callOverhead(host, id)));
+        ours.resumed.push(await timed(() => callOverhead(host, id)));
         await host.release(id);
       },
       async () => {
         const container = await startPlainContainer();
         await container.stop({ t: 0 });
-        plainAgain.push(await timed(() => container.start()));
+        plain.resumed.push(await timed(() => container.start()));
         await container.remove({ force: true });
       },
     );
   });
   return [
-    { ...against('sandbox_cold', cold, plainCold), baseline: 'dockerode create + start' },
+    { ...against('sandbox_cold', ours.cold, plain.cold), baseline: 'dockerode create + start' },
     {
-      ...against('sandbox_warm', kept, plainCold),
+      ...against('sandbox_warm', ours.kept, plain.cold),
       baseline: 'dockerode create + start',
       note: 'a running sandbox is asked for again; there is no warm pool yet',
     },
     {
-      ...against('sandbox_resume', resumed, plainAgain),
+      ...against('sandbox_resume', ours.resumed, plain.resumed),
       baseline: 'dockerode start after stop',
       note: 'stopped sandbox → first call answered, files kept',
     },
     {
-      ...against('sandbox_unpause', unpaused, unpausedPlain),
+      ...against('sandbox_unpause', ours.unpaused, plain.unpaused),
       baseline: 'dockerode unpause',
       note: 'paused sandbox → first call answered',
     },
   ];
-}
-
-function new7(): [number[], number[], number[], number[], number[], number[], number[]] {
-  return [[], [], [], [], [], [], []];
 }
 
 function against(name: string, ours: number[], plain: number[]): Figures {

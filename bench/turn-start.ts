@@ -42,7 +42,10 @@ async function measureTurnStart(bench: Bench): Promise<Figures[]> {
     first.push(await startTurn(bench, id, '= hello'));
     later.push(await startTurn(bench, id, '= hello again'));
   }
-  const floor = await measureEngineFloor(server.temporalAddress, { inRow: count * 2, signals: count });
+  const floor = await measureEngineFloor(server.temporalAddress, {
+    inRow: count * 2,
+    signals: count,
+  });
   await sessions.deleteAll();
   return [turnFigures(first, later, floor), noopFigures(floor)];
 }

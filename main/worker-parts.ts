@@ -4,6 +4,7 @@
 import { NativeConnection } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { createModelClient } from '../activities/model/anthropic.ts';
+import { FreshCalls } from '../activities/fresh-calls.ts';
 import { TranscriptCache } from '../activities/model/transcript-cache.ts';
 import type { ActivityDeps } from '../activities/deps.ts';
 import type { ModelRoute } from '../activities/model/routes.ts';
@@ -78,6 +79,7 @@ export async function openWorker(parts: WorkerParts, startup: Startup): Promise<
     hostId: directory.hostId,
     model: createModelClient(parts.routes),
     transcripts: new TranscriptCache(),
+    freshCalls: new FreshCalls(),
     ...pausePoint(config, log),
   };
   const worker = await startSessionWorker({

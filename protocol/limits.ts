@@ -241,6 +241,8 @@ export const PREVIEW_PIECE_CHARS_MAX = 1000;
 export const MODEL_OUTPUT_TOKENS_MAX = 32_000;
 /** Transcripts a worker keeps in memory between calls, in characters of JSON. */
 export const TRANSCRIPT_CACHE_CHARS_MAX = 64 * 1024 * 1024;
+/** Tool calls a worker keeps on their way from the model call to the tool call. */
+export const FRESH_CALLS_MAX = 1000;
 /** One model request as a whole, and the silence inside a stream after which it counts as cut. */
 export const MODEL_REQUEST_MS = 14 * 60_000;
 export const MODEL_SILENCE_MS = 300_000;

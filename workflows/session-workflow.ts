@@ -72,6 +72,7 @@ class SessionRun {
 
   receive(news: UserEvents): void {
     this.state = receive(this.state, news);
+    // Cancelling the scope of a step that has ended does nothing.
     if (wantsInterrupt(this.state)) this.#scope?.cancel();
   }
 
@@ -92,18 +93,11 @@ class SessionRun {
     }
   }
 
-  async #perform(step: Step): Promise<StepResult> {
+  // Not async, and each step one scope: every promise in workflow code costs the SDK a stack trace.
+  #perform(step: Step): Promise<StepResult> {
     switch (step.kind) {
-      case 'await_user': {
-        const { messagesThrough } = this.state;
-        await condition(
-          () =>
-            this.state.messagesThrough > messagesThrough ||
-            wantsInterrupt(this.state) ||
-            this.state.isEnded,
-        );
-        return { kind: 'woken' };
-      }
+      case 'await_user':
+        return this.#awaitUser();
       case 'call_model':
         return this.#cancellable(() => this.#callModel(step));
       case 'run_tools':
@@ -115,17 +109,24 @@ class SessionRun {
     }
   }
 
+  async #awaitUser(): Promise<StepResult> {
+    const { messagesThrough } = this.state;
+    await condition(
+      () =>
+        this.state.messagesThrough > messagesThrough ||
+        wantsInterrupt(this.state) ||
+        this.state.isEnded,
+    );
+    return { kind: 'woken' };
+  }
+
   /** Runs a step that an interrupt stops; its activities commit what they had to close first. */
-  async #cancellable(work: () => Promise<StepResult>): Promise<StepResult> {
+  #cancellable(work: () => Promise<StepResult>): Promise<StepResult> {
     this.#scope = new CancellationScope();
-    try {
-      return await this.#scope.run(work);
-    } catch (error) {
+    return this.#scope.run(work).catch((error: unknown) => {
       if (isCancellation(error)) return { kind: 'interrupted' };
       throw error;
-    } finally {
-      this.#scope = undefined;
-    }
+    });
   }
 
   async #callModel(step: Extract<Step, { kind: 'call_model' }>): Promise<StepResult> {
@@ -150,7 +151,7 @@ class SessionRun {
     }
   }
 
-  async #goIdle(step: Extract<Step, { kind: 'go_idle' }>): Promise<StepResult> {
+  #goIdle(step: Extract<Step, { kind: 'go_idle' }>): Promise<StepResult> {
     const { commitStatus } = proxyActivities<Activities>({
       ...commitOptions,
       summary: `idle · ${step.reason.type}`,
@@ -186,10 +187,8 @@ class SessionRun {
   #toolRun(): ToolRun {
     return {
       ref: this.#ref,
-      host: async () => {
-        if (this.state.host === null) await this.#provision();
-        return this.state.host!;
-      },
+      host: () => this.state.host,
+      provision: () => this.#provision(),
       forgetHost: () => {
         this.state = { ...this.state, host: null };
       },

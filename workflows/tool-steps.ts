@@ -21,9 +21,11 @@ import type { StepResult } from './session-state.ts';
 /** What the tools need from the run they belong to. */
 export interface ToolRun {
   ref: SessionRef;
-  /** The machine that holds the sandbox, brought up first if need be; throws if that fails */
-  host(): Promise<string>;
-  /** The machine is lost: the next call of host() brings the sandbox up elsewhere */
+  /** The machine that holds the sandbox; null before it is up */
+  host(): string | null;
+  /** Brings the sandbox up; rejects if that fails */
+  provision(): Promise<void>;
+  /** The machine is lost: the sandbox is to come up elsewhere */
   forgetHost(): void;
 }
 
@@ -31,6 +33,11 @@ type ToolActivity = 'bash' | 'read' | 'write' | 'edit' | 'glob' | 'grep';
 
 /** Runs the calls; each has its result in the log when this returns. Throws only on cancellation. */
 export async function runTools(calls: PendingCall[], run: ToolRun): Promise<StepResult> {
+  const [only, ...others] = calls;
+  if (only !== undefined && others.length === 0) {
+    await runTool(only, run);
+    return { kind: 'tools_ran', answered: [only.id] };
+  }
   // All of them, also when one is cancelled: each closes its own call first.
   const ends = await Promise.allSettled(calls.map((call) => runTool(call, run)));
   for (const end of ends) if (end.status === 'rejected') throw end.reason;
@@ -43,12 +50,17 @@ async function runTool(call: PendingCall, run: ToolRun): Promise<void> {
   const summary = call.summary ?? call.name;
   let failure: unknown;
   try {
-    await run.host();
+    if (run.host() === null) await run.provision();
     const local = proxyLocalActivities<Activities>({ ...localToolOptions, summary });
-    const { isAnswered } = await local[name](input).catch(notCancelled({ isAnswered: false }));
-    if (isAnswered) return;
+    try {
+      if ((await local[name](input)).isAnswered) return;
+    } catch (error) {
+      // Whatever went wrong with the short attempt, the ordinary one looks for itself.
+      if (isCancellation(error)) throw error;
+    }
     for (;;) {
-      const host = await run.host();
+      if (run.host() === null) await run.provision();
+      const host = run.host()!;
       const ordinary = proxyActivities<Activities>({
         ...toolOptions,
         taskQueue: hostTaskQueue(host),
@@ -84,13 +96,6 @@ export function modelErrorOf(error: ActivityFailure): ModelError {
   return {
     type: 'unknown_error',
     message: 'The model request did not finish: its worker stopped answering.',
-  };
-}
-
-function notCancelled<T>(instead: T): (error: unknown) => T {
-  return (error) => {
-    if (isCancellation(error)) throw error;
-    return instead;
   };
 }
 

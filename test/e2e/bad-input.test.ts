@@ -145,12 +145,14 @@ describe('a field', () => {
   });
 
   it('of a refused request leaves nothing behind', async () => {
-    const count = async () =>
-      (await scene.client.beta.sessions.list({ agent_id: scene.agentId })).data;
-    const before = await count();
+    const ids = async () => {
+      const { data } = await scene.client.beta.sessions.list({ agent_id: scene.agentId });
+      return data.map(({ id }) => id);
+    };
+    const before = await ids();
     await refusal(create({ initial_events: [message('good'), { type: 'user.interrupt' }] }));
     await refusal(send([message('good'), { type: 'nonsense' }]));
-    expect(await count()).toEqual(before);
+    expect(await ids()).toEqual(before);
     expect(await talk.history()).toEqual([]);
   });
 });
