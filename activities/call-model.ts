@@ -187,9 +187,9 @@ function isToolUse(event: NewEvent): boolean {
 }
 
 /**
- * Closes an attempt that has no reply: interrupted (the span ends, the step is over), a worker going
- * down (the next attempt closes the span), or failed (the span ends as an error; a retryable failure
- * is announced and the session reschedules until the next attempt).
+ * Closes an attempt that has no reply: interrupted (the span ends, the step is over), a worker
+ * going down (the next attempt closes the span), or failed (the span ends as an error; a retryable
+ * failure is announced and the session reschedules until the next attempt).
  */
 async function closeAttempt(
   deps: ActivityDeps,

@@ -1,6 +1,6 @@
-// Ends a turn that the model did not end itself: an interrupt, a model that failed for good, too many
-// rounds. Whatever the stopped step left open is closed first, so that the transcript stays valid and
-// every span has its end; then the idle is committed, once.
+// Ends a turn that the model did not end itself: an interrupt, a model that failed for good, too
+// many rounds. Whatever the stopped step left open is closed first, so that the transcript stays
+// valid and every span has its end; then the idle is committed, once.
 
 import { appendEvents, type IdleCommit, type NewEvent, stepEvent } from '../store/events.ts';
 import { findOpenSpans, loadSessionAgent } from '../store/model-context.ts';
@@ -31,12 +31,15 @@ export async function commitStatus(
 }
 
 const INTERRUPTED =
-  'The user interrupted the session before this call ended. It may have run in part; try it again if it is still wanted.';
+  'The user interrupted the session before this call ended. It may have run in part; try it again ' +
+  'if it is still wanted.';
 
 const END_TURN: IdleStop = { stop_reason: { type: 'end_turn' }, stop_details: null };
 const EXHAUSTED: IdleStop = { stop_reason: { type: 'retries_exhausted' }, stop_details: null };
 
-/** An interrupt ends the turn and lets queued messages start the next; an error flushes them (6.8). */
+/**
+ * An interrupt ends the turn and lets queued messages start the next; an error flushes them (6.8).
+ */
 function idleCommit(input: CommitStatusInput, agentName: string): IdleCommit {
   const step = { sessionId: input.sessionId, threadId: input.threadId, key: input.stepKey };
   if (input.reason.type === 'interrupt') {

@@ -1,5 +1,5 @@
-// The real collaborators of every activity, built once by main and passed in; and the two habits all
-// long activities share: telling Temporal that they live, and knowing why they were cancelled.
+// The real collaborators of every activity, built once by main and passed in; and the two habits
+// all long activities share: telling Temporal that they live, and knowing why they were cancelled.
 
 import { Context } from '@temporalio/activity';
 import type { Logger } from 'pino';

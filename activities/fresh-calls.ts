@@ -1,6 +1,7 @@
-// Tool calls that this worker has just committed, on their way from the model call to the tool call: the
-// next step is nearly always taken by the same process, and need not read back what it wrote a moment
-// ago. Each is taken once; whoever finds none reads the log (docs/decisions/0005). Bounded.
+// Tool calls that this worker has just committed, on their way from the model call to the tool
+// call: the next step is nearly always taken by the same process, and need not read back what it
+// wrote a moment ago. Each is taken once; whoever finds none reads the log (docs/decisions/0005).
+// Bounded.
 
 import { FRESH_CALLS_MAX } from '../protocol/limits.ts';
 

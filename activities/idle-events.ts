@@ -1,6 +1,6 @@
 // The edges of a turn as events, in their documented order (behaviour 6.4): the session and its
-// primary thread start running together; at the end the thread idles, then comes the usage snapshot,
-// then the session's idle. The log fills the usage in, from the counters it holds.
+// primary thread start running together; at the end the thread idles, then comes the usage
+// snapshot, then the session's idle. The log fills the usage in, from the counters it holds.
 
 import type { StopReason } from '../protocol/events.ts';
 import { type NewEvent, stepEvent } from '../store/events.ts';

@@ -18,7 +18,9 @@ import { answerCalls, runTool } from './run-tool.ts';
 
 export type Activities = ReturnType<typeof createActivities>;
 
-/** Binds the activities to their collaborators. Tools are one function under the tools' own names. */
+/**
+ * Binds the activities to their collaborators. Tools are one function under the tools' own names.
+ */
 export function createActivities(deps: ActivityDeps) {
   const tool = (input: RunToolInput): Promise<RunToolResult> => runTool(deps, input);
   return {

@@ -1,4 +1,5 @@
 // The sandbox's beginning and end as activities: up on any host, down on the host that holds it.
+// Repeating any of them is harmless: the room below finds what is already there, or already gone.
 
 import { loadSessionEnvironment } from '../store/model-context.ts';
 import { markReleased as noteReleased } from '../store/session-life.ts';

@@ -1,6 +1,6 @@
-// One tool call in the sandbox, local or ordinary: the same function serves both. The call id is the
-// event's id, so a repeated attempt re-attaches to what is running and finds what has finished; the
-// result enters the log once, keyed by the call.
+// One tool call in the sandbox, local or ordinary: the same function serves both. The call id is
+// the event's id, so a repeated attempt re-attaches to what is running and finds what has finished;
+// the result enters the log once, keyed by the call.
 
 import { Context } from '@temporalio/activity';
 import { LOCAL_TOOL_WINDOW_MS } from '../protocol/limits.ts';

@@ -2,6 +2,7 @@
 // alive, each sending its next request when the last is answered. Arguments: one JSON object. Prints
 // one JSON object: how many were answered, and how long they took.
 import { Agent, request } from 'node:http';
+import { text } from 'node:stream/consumers';
 import { percentile, rounded } from './statistics.ts';
 
 /** What the process is told. */
@@ -25,8 +26,9 @@ const MINUTE_MS = 60_000;
 /** every client's first requests open its connection, and are not counted */
 const UNCOUNTED = 10;
 
-function send(order: ClientOrder, agent: Agent): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
+/** Sends one request; the answer is the id of what it returned. */
+function send(order: ClientOrder, agent: Agent): Promise<string> {
+  const { promise, resolve, reject } = Promise.withResolvers<string>();
   const headers = {
     'x-api-key': order.apiKey,
     'anthropic-version': '2023-06-01',
@@ -36,11 +38,11 @@ function send(order: ClientOrder, agent: Agent): Promise<void> {
       : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(order.body) }),
   };
   const sent = request(order.url, { method: order.method, agent, headers }, (answer) => {
-    answer.resume();
-    answer.once('end', () =>
-      answer.statusCode === 200 ? resolve() : reject(new Error(`status ${answer.statusCode}`)),
-    );
-    answer.once('error', reject);
+    text(answer).then((body) => {
+      const id = /"id":"((sesn|agent)_[^"]+)"/.exec(body)?.[1];
+      if (answer.statusCode === 200 && id !== undefined) resolve(id);
+      else reject(new Error(`status ${answer.statusCode}: ${body.slice(0, 200)}`));
+    }, reject);
   });
   sent.once('error', reject);
   sent.end(order.body);
@@ -54,12 +56,15 @@ async function run(order: ClientOrder): Promise<ClientReport> {
   });
   await Promise.all(warm);
   const took: number[] = [];
+  const ids = new Set<string>();
   const startedAt = performance.now();
   const loops = Array.from({ length: order.clients }, async () => {
     while (performance.now() - startedAt < order.durationMs) {
       const sentAt = performance.now();
-      await send(order, agent);
+      const id = await send(order, agent);
       took.push(performance.now() - sentAt);
+      if (order.method === 'POST' && ids.has(id)) throw new Error(`${id} was made twice`);
+      ids.add(id);
     }
   });
   await Promise.all(loops);

@@ -7,6 +7,7 @@ import type Docker from 'dockerode';
 import { execIn, startPlainContainer } from './containers.ts';
 import type { PlainOrder, PlainReport } from './plain-player.ts';
 import { MODEL } from './sessions.ts';
+import { timed } from './statistics.ts';
 
 const BASH: Anthropic.Tool = {
   name: 'bash',
@@ -18,6 +19,7 @@ const BASH: Anthropic.Tool = {
   },
 };
 const OUTPUT_TOKENS_MAX = 32_000;
+const RSS_SAMPLE_MS = 100;
 
 /** Plays one conversation to its end. */
 async function converse(
@@ -42,27 +44,27 @@ async function converse(
   }
 }
 
-/** Plays every message of an order at once, each in a container of its own. */
+/** Plays every message of an order at once, as often as it says. */
 async function obey(order: PlainOrder): Promise<PlainReport> {
   const client = new Anthropic({ baseURL: order.modelUrl, apiKey: 'any', maxRetries: 0 });
-  const containers: Docker.Container[] = [];
+  const containers: Promise<Docker.Container>[] = [];
+  const wallsMs: number[] = [];
   let rssPeakBytes = 0;
   const watch = setInterval(() => {
     rssPeakBytes = Math.max(rssPeakBytes, process.memoryUsage.rss());
-  }, 100);
+  }, RSS_SAMPLE_MS);
   try {
-    const startedAt = performance.now();
-    await Promise.all(
-      order.messages.map(async (message) => {
-        const container = await startPlainContainer();
-        containers.push(container);
-        await converse(client, container, message);
-      }),
-    );
-    return { wallMs: performance.now() - startedAt, rssPeakBytes };
+    for (let time = 0; time < order.times; time += 1) {
+      const conversations = order.messages.map(async (message, index) => {
+        containers[index] ??= startPlainContainer();
+        await converse(client, await containers[index], message);
+      });
+      wallsMs.push(await timed(() => Promise.all(conversations)));
+    }
+    return { wallsMs, rssPeakBytes };
   } finally {
     clearInterval(watch);
-    await Promise.all(containers.map((container) => container.remove({ force: true })));
+    await Promise.all(containers.map(async (one) => (await one).remove({ force: true })));
   }
 }
 

@@ -10,13 +10,15 @@ const PROGRAM = fileURLToPath(new URL('plain-loop.ts', import.meta.url));
 
 export interface PlainOrder {
   modelUrl: string;
-  /** one conversation each, all at once */
+  /** one conversation each, all at once, each in a container of its own */
   messages: string[];
+  /** how often all of them are played, one time after the other, in the same containers */
+  times: number;
 }
 
 export interface PlainReport {
-  /** containers' starts included */
-  wallMs: number;
+  /** of each time, `ms`; the first includes the containers' starts */
+  wallsMs: number[];
   rssPeakBytes: number;
 }
 
@@ -30,8 +32,8 @@ export class PlainPlayer {
   }
 
   /** Plays the conversations to their end; one order at a time. */
-  async play(...messages: string[]): Promise<PlainReport> {
-    const order: PlainOrder = { modelUrl: this.#modelUrl, messages };
+  async play(messages: string[], times = 1): Promise<PlainReport> {
+    const order: PlainOrder = { modelUrl: this.#modelUrl, messages, times };
     this.#child.send(order);
     const left = new AbortController();
     const [report] = (await Promise.race([

@@ -30,7 +30,7 @@ export function missesOf(figures: readonly Figures[]): string[] {
 /** Prints one line a row under a head, and the details of each below. */
 export function printTable(figures: readonly Figures[]): void {
   const width = Math.max(...figures.map(({ name }) => name.length), 4) + 2;
-  const cell = (value: unknown): string => String(value ?? '-').padStart(16);
+  const cell = (value: unknown): string => asText(value ?? '-').padStart(16);
   console.log(`${'row'.padEnd(width)}${COLUMNS.map(cell).join('')}`);
   for (const row of figures) {
     console.log(`${row.name.padEnd(width)}${COLUMNS.map((name) => cell(row[name])).join('')}`);
@@ -38,11 +38,13 @@ export function printTable(figures: readonly Figures[]): void {
       ([name]) => name !== 'name' && !COLUMNS.some((column) => column === name),
     );
     for (const [name, value] of details) {
-      console.log(
-        `${' '.repeat(4)}${name}: ${typeof value === 'object' ? JSON.stringify(value) : value}`,
-      );
+      console.log(`    ${name}: ${asText(value)}`);
     }
   }
+}
+
+function asText(value: unknown): string {
+  return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
 /** Adds the run to the day's file; returns its path from the project's root. */

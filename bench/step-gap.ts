@@ -67,6 +67,6 @@ async function playOurs(bench: Bench, count: number): Promise<number[]> {
 async function playPlain(bench: Bench, count: number): Promise<number[]> {
   const [server, plain] = [await bench.server(), await bench.plain()];
   const tag = newTag('plain');
-  await plain.play(rounds(tag, count));
+  await plain.play([rounds(tag, count)]);
   return gapsOf(await requestsOf(server.modelUrl, tag));
 }

@@ -1,6 +1,6 @@
-// The worker side of the server: session workflows with their model and commit activities, and, where
-// this machine runs sandboxes, the queues of the machine. Several such processes may share one
-// Temporal and one database.
+// The worker side of the server: session workflows with their model and commit activities, and,
+// where this machine runs sandboxes, the queues of the machine. Several such processes may share
+// one Temporal and one database.
 
 import { type NativeConnection, Worker, type WorkflowBundleOption } from '@temporalio/worker';
 import type { Logger } from 'pino';
@@ -27,7 +27,9 @@ export interface SessionWorkerOptions {
 
 const RECONCILE_MS = 60_000;
 
-/** Starts polling; resolves once the workers run. `shutdown` drains them within WORKER_SHUTDOWN_MS. */
+/**
+ * Starts polling; resolves once the workers run. `shutdown` drains them within WORKER_SHUTDOWN_MS.
+ */
 export async function startSessionWorker(
   options: SessionWorkerOptions,
 ): Promise<{ shutdown(): Promise<void>; failed: Promise<never> }> {

@@ -152,8 +152,8 @@ type AcceptAnswer =
 
 /**
  * Stores a client's batch, all or nothing, and answers it as it is echoed. A repetition whose first
- * answer was lost gets that answer again (see the table `sends`). Throws ApiError: 404 for a session
- * unknown in this workspace, 400 for one that accepts no events.
+ * answer was lost gets that answer again (see the table `sends`). Throws ApiError: 404 for a
+ * session unknown in this workspace, 400 for one that accepts no events.
  */
 export async function acceptEvents(sql: Database, accept: Accept): Promise<Accepted> {
   const { sessionId, workspaceId } = accept;
@@ -211,7 +211,8 @@ export async function insertInitialEvents(
            ${primaryThreadId(start.sessionId)}, (e ->> 'seq')::bigint, e -> 'body' ->> 'type',
            e -> 'body', clock_timestamp()
       from jsonb_array_elements(${tx.json(stored as never)}) as e`;
-  await tx`update sessions set last_seq = ${events.length}, sent_at = clock_timestamp(), sent_seq = 1
+  await tx`
+    update sessions set last_seq = ${events.length}, sent_at = clock_timestamp(), sent_seq = 1
     where id = ${start.sessionId}`;
   return sessionSignal(start, stored);
 }
@@ -289,7 +290,9 @@ export function sessionNotFound(sessionId: string): ApiError {
   return new ApiError('not_found_error', `Session \`${sessionId}\` was not found.`);
 }
 
-/** An event as clients see it; one that still waits has no `processed_at` (recordings, May 2026). */
+/**
+ * An event as clients see it; one that still waits has no `processed_at` (recordings, May 2026).
+ */
 export function toWire(body: EventBody, processedAt: Date | string | null): SessionEvent {
   if (processedAt === null) return body as unknown as SessionEvent;
   const processed_at = new Date(processedAt).toISOString();

@@ -1,5 +1,5 @@
-// The event log's back door: one generator for one reader, in order, without gap or duplicate.
-// It subscribes first and then only ever reads "seq > cursor" from the log, so replay, hand-over and
+// The event log's back door: one generator for one reader, in order, without gap or duplicate. It
+// subscribes first and then only ever reads "seq > cursor" from the log, so replay, hand-over and
 // live are the same loop; a notification merely says that a read is worth it, and a lost one costs
 // a few seconds. Previews ride along between events, as a contiguous prefix or not at all.
 
@@ -36,8 +36,8 @@ export type FollowItem =
 
 export interface Follower {
   /**
-   * Resolves when the reader's place is fixed: whatever is appended from then on, it will see. Throws
-   * 404 for a session unknown in this workspace. The items end when the signal aborts.
+   * Resolves when the reader's place is fixed: whatever is appended from then on, it will see.
+   * Throws 404 for a session unknown in this workspace. The items end when the signal aborts.
    */
   follow(query: FollowQuery): Promise<AsyncGenerator<FollowItem, void, undefined>>;
   close(): Promise<void>;
@@ -256,8 +256,9 @@ function endReason(type: string): 'deleted' | 'terminated' | undefined {
 }
 
 /**
- * Notes that a stream was opened, or that one was closed which had seen a turn end at `idleSeq`; only
- * while a send is young enough for a late reader to matter, and only if that turn was the send's.
+ * Notes that a stream was opened, or that one was closed which had seen a turn end at `idleSeq`;
+ * only while a send is young enough for a late reader to matter, and only if that turn was the
+ * send's.
  */
 async function noteEdge(sql: Database, sessionId: string, idleSeq: number): Promise<void> {
   await sql`

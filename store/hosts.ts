@@ -1,4 +1,5 @@
 // Which machines run sandboxes, and whether they are still heard of.
+// A host that was silent for two minutes counts as lost, and what ran there with it.
 
 import { HOST_LOST_MS } from '../protocol/limits.ts';
 import type { Database } from './database.ts';

@@ -1,5 +1,6 @@
-// What an activity needs before it acts: a model call begins by reading its transcript and appending its
-// span's start, a tool call by reading itself; and the spans that a dead attempt left open.
+// What an activity needs before it acts: a model call begins by reading its transcript and
+// appending its span's start, a tool call by reading itself; and the spans that a dead attempt left
+// open.
 
 import type { Environment } from '../protocol/environments.ts';
 import type { SessionAgent } from '../protocol/sessions.ts';
@@ -26,7 +27,9 @@ export interface BeginModelCall {
   threadId: string;
   stepKey: string;
   turn: number;
-  /** Rows up to here are left out: the log is append-only, so whoever has read them has them still */
+  /**
+   * Rows up to here are left out: the log is append-only, so whoever has read them has them still
+   */
   afterPosition: number;
   /** Ends of spans that dead attempts left open */
   closing: NewEvent[];
@@ -53,8 +56,8 @@ export type ModelCallBegun =
   | { outcome: 'ended' };
 
 /**
- * Begins a model call: reads the conversation, stamps the messages it reads as processed and appends
- * the start of the span, all under the session's lock and in one round trip. Repeatable.
+ * Begins a model call: reads the conversation, stamps the messages it reads as processed and
+ * appends the start of the span, all under the session's lock and in one round trip. Repeatable.
  */
 export async function beginModelCall(
   sql: Database,

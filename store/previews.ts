@@ -1,7 +1,7 @@
-// The preview feed: what a model is saying right now, for clients that asked for deltas. Best effort
-// by design: never stored, never awaited by the token loop, dropped under load; but always a
-// contiguous prefix of the final text (behaviour 6.11).
-// In one process the hub delivers directly; between processes frames travel as small NOTIFYs.
+// The preview feed: what a model is saying right now, for clients that asked for deltas. Best
+// effort by design: never stored, never awaited by the token loop, dropped under load; but always a
+// contiguous prefix of the final text (behaviour 6.11). In one process the hub delivers directly;
+// between processes frames travel as small NOTIFYs.
 
 import type { Database } from './database.ts';
 

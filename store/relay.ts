@@ -1,6 +1,6 @@
-// The second bell. A client's event is committed before its workflow is signalled, so a process that
-// dies in between, or a Temporal that is away, leaves rows that nobody was told of. This sweep finds
-// rows older than a second and rings again, with growing pauses, until they are consumed.
+// The second bell. A client's event is committed before its workflow is signalled, so a process
+// that dies in between, or a Temporal that is away, leaves rows that nobody was told of. This sweep
+// finds rows older than a second and rings again, with growing pauses, until they are consumed.
 // Ringing is idempotent, so any number of processes may sweep.
 
 import {
@@ -94,7 +94,8 @@ async function waitingSessions(sql: Database): Promise<Waiting[]> {
   >`
     with late as (
       select session_id,
-             (jsonb_agg(jsonb_build_object('seq', seq, 'id', id, 'type', type) order by seq)) as events
+             jsonb_agg(jsonb_build_object('seq', seq, 'id', id, 'type', type) order by seq)
+               as events
         from events
        where processed_at is null and created_at < now() - interval '1 second'
        group by session_id limit ${RELAY_SESSIONS_MAX}),
@@ -102,7 +103,8 @@ async function waitingSessions(sql: Database): Promise<Waiting[]> {
       select id from sessions
        where archived_at is not null and released_at is null
          and archived_at < now() - interval '1 second' limit ${RELAY_SESSIONS_MAX})
-    select s.id, s.workspace_id, start_facts(s) as facts, s.status = 'terminated' as ended, late.events
+    select s.id, s.workspace_id, start_facts(s) as facts, late.events,
+           s.status = 'terminated' as ended
       from sessions s left join late on late.session_id = s.id
      where s.id in (select session_id from late union all select id from unreleased)`;
   return rows.map((row) => ({

@@ -36,8 +36,8 @@ export async function terminateSession(
     if (answer.error === 'not_found') throw sessionNotFound(sessionId);
     throw new ApiError(
       'invalid_request_error',
-      `Session \`${sessionId}\` is ${answer.error} and cannot be ${end.how}d: send user.interrupt, ` +
-        'wait for session.status_idle, then try again.',
+      `Session \`${sessionId}\` is ${answer.error} and cannot be ${end.how}d: ` +
+        'send user.interrupt, wait for session.status_idle, then try again.',
     );
   }
   if (answer.outcome === 'already') return null;

@@ -1,5 +1,5 @@
-// What crosses the border between the API and a session workflow: where it starts, its one signal, its
-// query and its queues. Ids, numbers and short previews only; bodies stay in the event log.
+// What crosses the border between the API and a session workflow: where it starts, its one signal,
+// its query and its queues. Ids, numbers and short previews only; bodies stay in the event log.
 
 export const SESSION_WORKFLOW = 'sessionWorkflow';
 export const USER_EVENTS_SIGNAL = 'userEvents';

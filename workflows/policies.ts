@@ -1,5 +1,5 @@
-// Time-outs and retries of every activity, by name, and the reasons. Nothing else in this room holds
-// such a number.
+// Time-outs and retries of every activity, by name, and the reasons. Nothing else in this room
+// holds such a number.
 
 import type { ActivityOptions, LocalActivityOptions } from '@temporalio/workflow';
 import { ActivityCancellationType } from '@temporalio/workflow';

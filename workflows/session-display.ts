@@ -1,6 +1,6 @@
-// What a person sees of a session in the Temporal UI: the details pane (status, turn, round, the last
-// steps) and the search attributes. It reads the state and never changes it; with previews off it
-// shows names and numbers only.
+// What a person sees of a session in the Temporal UI: the details pane (status, turn, round, the
+// last steps) and the search attributes. It reads the state and never changes it; with previews off
+// it shows names and numbers only.
 
 import { setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow';
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';

@@ -1,8 +1,8 @@
-// What a session does next: pure, synchronous, no clock, no ids, no promises. The workflow is a short
-// loop around nextStep() and apply(); receive() only records. The state stays under 1 KB plus 60
-// bytes a pending call, because it travels whole through continue-as-new.
-// Words: a turn goes from running to idle; a round is one model call plus the tools it asked for; a
-// step is the one thing the workflow does next.
+// What a session does next: pure, synchronous, no clock, no ids, no promises. The workflow is a
+// short loop around nextStep() and apply(); receive() only records. The state stays under 1 KB plus
+// 60 bytes a pending call, because it travels whole through continue-as-new. Words: a turn goes
+// from running to idle; a round is one model call plus the tools it asked for; a step is the one
+// thing the workflow does next.
 
 import { TURN_ROUNDS_MAX } from '../protocol/limits.ts';
 import type {

@@ -1,7 +1,7 @@
-// One session, for as long as it lives: take the next step, do it, apply its result, until the session
-// ends or the history is long enough to start a new run. Decisions are session-state.ts; this file
-// only drives activities. Messages wait in the event log; the signal is a doorbell, so its handler
-// records and, for an interrupt, cancels the running step.
+// One session, for as long as it lives: take the next step, do it, apply its result, until the
+// session ends or the history is long enough to start a new run. Decisions are session-state.ts;
+// this file only drives activities. Messages wait in the event log; the signal is a doorbell, so
+// its handler records and, for an interrupt, cancels the running step.
 
 import {
   ActivityFailure,

@@ -1,7 +1,7 @@
-// The tool calls of one round, in parallel. A sandbox call first runs as a local activity with a short
-// window, which costs no round trip through the engine; what is still running then, or lives on
-// another machine, goes on as an ordinary activity on that machine's queue. Both send the same call
-// id, so the hand-over re-attaches and nothing runs twice.
+// The tool calls of one round, in parallel. A sandbox call first runs as a local activity with a
+// short window, which costs no round trip through the engine; what is still running then, or lives
+// on another machine, goes on as an ordinary activity on that machine's queue. Both send the same
+// call id, so the hand-over re-attaches and nothing runs twice.
 
 import {
   ActivityFailure,
@@ -31,7 +31,9 @@ export interface ToolRun {
 
 type ToolActivity = 'bash' | 'read' | 'write' | 'edit' | 'glob' | 'grep';
 
-/** Runs the calls; each has its result in the log when this returns. Throws only on cancellation. */
+/**
+ * Runs the calls; each has its result in the log when this returns. Throws only on cancellation.
+ */
 export async function runTools(calls: PendingCall[], run: ToolRun): Promise<StepResult> {
   const [only, ...others] = calls;
   if (only !== undefined && others.length === 0) {
@@ -99,7 +101,9 @@ export function modelErrorOf(error: ActivityFailure): ModelError {
   };
 }
 
-/** Nobody took the call from the machine's queue in time; no retry policy covers that (measured). */
+/**
+ * Nobody took the call from the machine's queue in time; no retry policy covers that (measured).
+ */
 function isNobodyThere(error: unknown): boolean {
   return (
     error instanceof ActivityFailure &&

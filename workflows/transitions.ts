@@ -1,7 +1,7 @@
-// Which step a session may take in which phase, and where that may lead, each line with its source. The
-// state machine is checked against it on every step, and docs/ARCHITECTURE.md shows it, so it cannot
-// lie. Sources: the documentation by its pages' names, `sdk` for doc comments of @anthropic-ai/sdk
-// 1.11.0, `ours` for what no document describes.
+// Which step a session may take in which phase, and where that may lead, each line with its source.
+// The state machine is checked against it on every step, and docs/ARCHITECTURE.md shows it, so it
+// cannot lie. Sources: the documentation by its pages' names, `sdk` for doc comments of
+// @anthropic-ai/sdk 1.11.0, `ours` for what no document describes.
 
 import type { Phase, Step } from './session-state.ts';
 
@@ -81,7 +81,9 @@ export const TRANSITIONS = {
   },
 } as const satisfies Record<Phase, Partial<Record<Step['kind'], Transition>>>;
 
-/** The line of the table for a step; throws for one that is not there, which is a mistake of ours. */
+/**
+ * The line of the table for a step; throws for one that is not there, which is a mistake of ours.
+ */
 export function transitionOf(phase: Phase, step: Step['kind']): Transition {
   const row: Partial<Record<Step['kind'], Transition>> = TRANSITIONS[phase];
   const transition = row[step];

@@ -1,6 +1,6 @@
-// A finished reply as events: pure. Consecutive text blocks are one agent.message, each thinking block
-// one agent.thinking, each tool use one agent.tool_use. Ids come from the step, the attempt and the
-// index of the first block, so a preview that began with the first token has the same id.
+// A finished reply as events: pure. Consecutive text blocks are one agent.message, each thinking
+// block one agent.thinking, each tool use one agent.tool_use. Ids come from the step, the attempt
+// and the index of the first block, so a preview that began with the first token has the same id.
 // The provider's exact blocks ride, unserved, on the first event; the transcript reads them there.
 
 import { generatedEventId } from '../../protocol/ids.ts';
@@ -150,7 +150,9 @@ function toolUse(
   return { events: [event, toolResult(context, event.id, block.id, { text, isError: true })] };
 }
 
-/** A result that the server gives in a tool's stead; its id is the one the tool's own would have. */
+/**
+ * A result that the server gives in a tool's stead; its id is the one the tool's own would have.
+ */
 export function toolResult(
   session: { sessionId: string; threadId: string },
   callId: string,

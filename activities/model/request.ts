@@ -52,7 +52,8 @@ function systemBlocks(agent: SessionAgent, hasTools: boolean): Anthropic.TextBlo
 }
 
 const SANDBOX_NOTE = [
-  'Your tools run in a Linux container of your own. The working directory is /workspace; files there',
-  'are kept for the whole session. The bash tool keeps its shell between calls. The container may be',
+  'Your tools run in a Linux container of your own. The working directory is /workspace; files',
+  'there are kept for the whole session. The bash tool keeps its shell between calls. The',
+  'container may be',
   'stopped while you wait for the user: files stay, background processes and shell state do not.',
 ].join(' ');

@@ -1,5 +1,6 @@
-// Which endpoint serves a model id, with which key, and what the model can do. First match wins; the
-// last route matches everything. Keys stay in here and in the client: a route can be logged without.
+// Which endpoint serves a model id, with which key, and what the model can do. First match wins;
+// the last route matches everything. Keys stay in here and in the client: a route can be logged
+// without.
 
 import { MODEL_OUTPUT_TOKENS_MAX } from '../../protocol/limits.ts';
 
@@ -31,7 +32,8 @@ export function abilitiesOf(modelId: string): ModelAbilities {
   return known?.[1] ?? { thinking: 'none', outputTokensMax: MODEL_OUTPUT_TOKENS_MAX };
 }
 
-// Extended thinking is on by default (behaviour 6.9); the 4.5 family takes a budget, later ones decide.
+// Extended thinking is on by default (behaviour 6.9); the 4.5 family takes a budget, later ones
+// decide.
 const ABILITIES: readonly (readonly [string, ModelAbilities])[] = [
   ['claude-haiku-4-5', { thinking: 'budget', outputTokensMax: MODEL_OUTPUT_TOKENS_MAX }],
   ['claude-sonnet-4-5', { thinking: 'budget', outputTokensMax: MODEL_OUTPUT_TOKENS_MAX }],

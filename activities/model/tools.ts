@@ -1,6 +1,6 @@
-// The tools a session's model is offered. Names, descriptions and input schemas of the built-in ones
-// are the SDK's own agent toolset, the same code that runs them in the sandbox, so the model reads
-// what will happen. Web tools are not offered yet (docs/differences.md).
+// The tools a session's model is offered. Names, descriptions and input schemas of the built-in
+// ones are the SDK's own agent toolset, the same code that runs them in the sandbox, so the model
+// reads what will happen. Web tools are not offered yet (docs/differences.md).
 
 import type Anthropic from '@anthropic-ai/sdk';
 import { betaAgentToolset20260401 } from '@anthropic-ai/sdk/tools/agent-toolset/node';

@@ -1,6 +1,7 @@
-// Transcripts this worker has read, so that a call of a long turn reads only what is new. It is not a
-// second authority: the log is append-only and goes by position, so what stands before a position never
-// changes, and a worker without the entry reads everything (docs/decisions/0005). Bounded by size.
+// Transcripts this worker has read, so that a call of a long turn reads only what is new. It is not
+// a second authority: the log is append-only and goes by position, so what stands before a position
+// never changes, and a worker without the entry reads everything (docs/decisions/0005). Bounded by
+// size.
 
 import type Anthropic from '@anthropic-ai/sdk';
 import { TRANSCRIPT_CACHE_CHARS_MAX } from '../../protocol/limits.ts';

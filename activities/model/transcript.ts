@@ -1,6 +1,7 @@
-// Events as model messages: pure. Rows come in the order of processing; neighbours of one role become
-// one message, so tool results stand together and a steering message follows the results it waited
-// for. The provider's blocks are sent back exactly as they came, thinking signatures included.
+// Events as model messages: pure. Rows come in the order of processing; neighbours of one role
+// become one message, so tool results stand together and a steering message follows the results it
+// waited for. The provider's blocks are sent back exactly as they came, thinking signatures
+// included.
 
 import type Anthropic from '@anthropic-ai/sdk';
 import type { TranscriptRow } from '../../store/model-context.ts';

@@ -1,8 +1,9 @@
 -- Resources: what a client creates by name. Bodies are the documented wire shapes as jsonb, so that
--- the store never renames a documented key; columns exist only for what SQL must filter, sort or lock.
+-- the store never renames a documented key; columns exist only for what SQL must filter, sort or
+-- lock.
 
--- A point in time as the wire writes it (RFC 3339, UTC, microseconds): pages are cut at it, so it must
--- lose nothing on the way to a client and back.
+-- A point in time as the wire writes it (RFC 3339, UTC, microseconds): pages are cut at it, so it
+-- must lose nothing on the way to a client and back.
 create function wire_time(t timestamptz) returns text
   language sql stable parallel safe
   return to_char(t at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"');
@@ -50,7 +51,8 @@ create table environments (
   updated_at    timestamptz not null,
   archived_at   timestamptz
 );
-create unique index environments_name on environments (workspace_id, name) where archived_at is null;
+create unique index environments_name on environments (workspace_id, name)
+  where archived_at is null;
 create index environments_page on environments (workspace_id, created_at, id);
 
 -- One row a session, nothing else until its first event. The row is also the lock that puts all of
@@ -62,14 +64,14 @@ create table sessions (
   agent_version      integer not null,
   agent              jsonb not null,        -- resolved snapshot, wire shape
   environment_id     text not null,
-  environment        jsonb not null,        -- config snapshot: running sessions keep what they started with
+  environment        jsonb not null,        -- config snapshot: sessions keep what they began with
   title              text,
   metadata           jsonb not null default '{}',
   status             text not null default 'idle',
   created_at         timestamptz not null,
   updated_at         timestamptz not null,
   archived_at        timestamptz,
-  deleted_at         timestamptz,           -- tombstone: readers of the stream still learn of the end
+  deleted_at         timestamptz,           -- tombstone: readers of the stream learn of the end
   released_at        timestamptz,           -- after its end: the workflow has let go of the sandbox
 
   last_seq           bigint not null default 0,

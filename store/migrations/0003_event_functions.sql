@@ -1,6 +1,6 @@
 -- The narrow waist in one round trip each. All of them lock the session's row first: that makes seq
--- commit-ordered, so a reader that asks for "seq > cursor" never misses a late commit, and it decides
--- every race (interrupt against finish, archive against message) in one place.
+-- commit-ordered, so a reader that asks for "seq > cursor" never misses a late commit, and it
+-- decides every race (interrupt against finish, archive against message) in one place.
 
 -- The usage a client sees, from the counters of a session's row.
 create function usage_snapshot(s sessions, active_ms bigint) returns jsonb
@@ -25,8 +25,8 @@ language sql immutable as $$
     'usesSandbox', coalesce(s.agent -> 'tools' @> '[{"type": "agent_toolset_20260401"}]', false))
 $$;
 
--- Numbers and inserts a list of events, skipping those that are in the log already. The caller holds
--- the row lock and passes the last numbers used; the answer is how many were added.
+-- Numbers and inserts a list of events, skipping those that are in the log already. The caller
+-- holds the row lock and passes the last numbers used; the answer is how many were added.
 create function insert_events(s sessions, list jsonb, at timestamptz) returns bigint
 language plpgsql as $$
 declare added bigint;
@@ -112,13 +112,15 @@ begin
   s.last_seq := s.last_seq + n;
   s.last_position := s.last_position + n;
 
-  select max(seq) filter (where type <> 'user.interrupt'), max(seq) filter (where type = 'user.interrupt')
+  select max(seq) filter (where type <> 'user.interrupt'),
+         max(seq) filter (where type = 'user.interrupt')
     into messages, interrupts
     from events where session_id = s.id and processed_at is null;
   -- The barrier before idle: a message that came in meanwhile keeps the turn going, unless an
   -- interrupt stands before it in the queue.
   if idle is not null
-     and (messages is null or interrupts is not null or not (idle ->> 'unless_messages')::boolean) then
+     and (messages is null or interrupts is not null
+          or not (idle ->> 'unless_messages')::boolean) then
     n := consume_events(s, s.last_seq, 'interrupt', at);
     s.last_position := s.last_position + n;
     if (idle ->> 'flush')::boolean then
@@ -161,8 +163,8 @@ begin
   return jsonb_build_object('outcome', 'appended', 'result', answer);
 end $$;
 
--- beginModelCall: the first append of a model call and everything the call reads, in one lock and one
--- round trip, so that what is consumed is exactly what is sent. Outcomes: begun, done (an earlier
+-- beginModelCall: the first append of a model call and everything the call reads, in one lock and
+-- one round trip, so that what is consumed is exactly what is sent. Outcomes: begun, done (an earlier
 -- attempt finished the step: its answer), nothing_new, ended.
 create function begin_model_call(p jsonb) returns jsonb
 language plpgsql as $$
@@ -243,7 +245,8 @@ begin
     select * from sends
      where session_id = s.id
        and (idempotency_key = p ->> 'idempotency_key'
-            or (created_at > at - interval '60 seconds' and request_hash = p ->> 'request_hash' and answered_at is null
+            or (created_at > at - interval '60 seconds' and answered_at is null
+                and request_hash = p ->> 'request_hash'
                 and idempotency_key is null and p ->> 'idempotency_key' is null
                 and instance <> (p ->> 'instance')::bigint))
      order by created_at
@@ -272,10 +275,12 @@ begin
            case when e ->> 'type' = 'user.interrupt' and s.status = 'idle' then at end
       from jsonb_array_elements(p -> 'events') with ordinality as t (e, ord)
     returning id, seq, type, body, processed_at)
-  select jsonb_agg(jsonb_build_object('seq', seq, 'body', body, 'processed_at', processed_at) order by seq),
+  select jsonb_agg(jsonb_build_object('seq', seq, 'body', body, 'processed_at', processed_at)
+                   order by seq),
          count(*)
     into rows, n from added;
-  insert into sends (session_id, send_id, workspace_id, request_hash, idempotency_key, instance, response)
+  insert into sends (session_id, send_id, workspace_id, request_hash, idempotency_key, instance,
+                     response)
   values (s.id, p -> 'events' -> 0 ->> 'id', s.workspace_id, p ->> 'request_hash',
           p ->> 'idempotency_key', (p ->> 'instance')::bigint, rows);
   update sessions
@@ -325,7 +330,8 @@ begin
     delete from events where session_id = s.id and seq <= s.last_seq;
     delete from steps where session_id = s.id;
     delete from sends where session_id = s.id;
-    update sessions set title = null, metadata = '{}', agent = '{}', environment = '{}' where id = s.id;
+    update sessions set title = null, metadata = '{}', agent = '{}', environment = '{}'
+     where id = s.id;
   end if;
   perform pg_notify('holdfast_events', s.id || ' ' || (s.last_seq + n));
   return jsonb_build_object('outcome', 'ended', 'start', start_facts(s));

@@ -1,6 +1,7 @@
-// followEvents over a real PostgreSQL: whatever order appends, readers and lost connections come in,
-// every reader sees every later event once, in order. The three places where such a reader usually goes
-// wrong (replay, hand-over, live) are hit by starting readers in the middle of appends.
+// followEvents over a real PostgreSQL: whatever order appends, readers and lost connections come
+// in, every reader sees every later event once, in order. The three places where such a reader
+// usually goes wrong (replay, hand-over, live) are hit by starting readers in the middle of
+// appends.
 
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';

@@ -1,4 +1,5 @@
-// A workflow history as a JSON file that a diff can show: enums by name, numbers as text, bytes in base64.
+// A workflow history as a JSON file that a diff can show: enums by name, numbers as text, bytes in
+// base64.
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import proto from '@temporalio/proto';

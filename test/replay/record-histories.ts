@@ -1,7 +1,7 @@
 // Records the histories that replay.test.ts plays back, from a real server and its real Temporal:
-//   node test/replay/record-histories.ts
-// Run it when the workflow changes on purpose (with a patch id once something is released), look at the
-// diff of test/histories, and commit it with the change.
+//   node test/replay/record-histories.ts Run it when the workflow changes on purpose (with a patch
+// id once something is released), look at the diff of test/histories, and commit it with the
+// change.
 
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,6 +1,6 @@
-// Will running sessions survive this change? Histories recorded from the real server are played back
-// through today's workflow code, without a server. A failure names the first event that today's code
-// would have done otherwise.
+// Will running sessions survive this change? Histories recorded from the real server are played
+// back through today's workflow code, without a server. A failure names the first event that
+// today's code would have done otherwise.
 
 import { readdirSync } from 'node:fs';
 import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';

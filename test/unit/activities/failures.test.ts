@@ -1,4 +1,5 @@
 // The world's failures as documented session errors, and which model serves an id.
+// The types are those of the SDK's session.error; which are retried is decided in one place.
 
 import Anthropic from '@anthropic-ai/sdk';
 import { expect, test } from 'vitest';

@@ -1,4 +1,5 @@
 // A model's reply as events, and the previews that run ahead of it.
+// Both are pure, so a reply is given and the events are looked at.
 
 import type Anthropic from '@anthropic-ai/sdk';
 import { expect, test } from 'vitest';

@@ -1,4 +1,5 @@
 // Events as model messages: order, roles, and what a warm worker sends beside a cold one.
+// The same bytes must be sent by both, or the provider's prompt cache would miss.
 
 import fc from 'fast-check';
 import { expect, test } from 'vitest';

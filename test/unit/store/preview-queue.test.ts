@@ -1,4 +1,5 @@
 // One reader's share of the previews: in order, gap-free, never after the message itself.
+// What would break that order is dropped, and the rest of that message with it.
 
 import { expect, test } from 'vitest';
 import { PreviewQueue } from '../../../store/preview-queue.ts';

@@ -1,7 +1,8 @@
-// A small model of everything around session-state.ts: the log with its row lock, the model, the tools,
-// the bell. Property tests drive it with random choices. It keeps the rules of the SQL functions
-// (store/migrations/0003_event_functions.sql) in twenty lines, so that the state machine can be shaken
-// thousands of times a second; the real functions are tested against the real database elsewhere.
+// A small model of everything around session-state.ts: the log with its row lock, the model, the
+// tools, the bell. Property tests drive it with random choices. It keeps the rules of the SQL
+// functions (store/migrations/0003_event_functions.sql) in twenty lines, so that the state machine
+// can be shaken thousands of times a second; the real functions are tested against the real
+// database elsewhere.
 
 import {
   apply,

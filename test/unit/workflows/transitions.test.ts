@@ -1,4 +1,5 @@
 // The table of transitions and the page that shows it.
+// The page is made from the table, so whoever changes one is told to change the other.
 
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
