@@ -50,6 +50,7 @@ const suites: Record<string, Suite> = {
   chaos: {
     include: ['test/chaos/**/*.test.ts'],
     setupFiles: [CONFORMANCE],
+    globalSetup: ['./test/chaos/setup.ts'],
     testTimeoutMs: 15 * 60 * SECOND_MS,
     ownsMachine: true,
   },

@@ -2,7 +2,7 @@
 // nothing. It appends twice: the span's start as it reads, everything else at the end, keyed by the
 // step, so an attempt that finds the step done gives its answer and calls nobody.
 
-import { ApplicationFailure, Context } from '@temporalio/activity';
+import { Context } from '@temporalio/activity';
 import type { SessionAgent } from '../protocol/sessions.ts';
 import { MODEL_SILENCE_MS } from '../protocol/limits.ts';
 import { appendEvents, type NewEvent, stepEvent } from '../store/events.ts';
@@ -52,9 +52,13 @@ export async function callModel(
     type: 'span.model_request_start',
   });
   const begun = await beginModelCall(deps.sql, {
-    ...{ sessionId, threadId, stepKey, turn: input.turn, afterPosition: known.position },
+    sessionId,
+    threadId,
+    stepKey,
+    turn: input.turn,
+    afterPosition: known.position,
     closing: number === 1 ? [] : await closeOpenSpans(deps, input),
-    announcing: runningEvents(input, key, input.agentName),
+    announcing: runningEvents(input, key),
     events: [spanStart],
   });
   if (begun.outcome === 'ended') return { kind: 'ended' };
@@ -127,11 +131,8 @@ async function appendReply(
     ...names,
     key: attempt.key,
     enabledTools: enabledTools(attempt.agent),
-    previews: input.previews,
+    redact: input.previews ? (text) => redact(text, deps.secrets) : null,
   });
-  for (const call of calls) {
-    if (call.summary !== undefined) call.summary = redact(call.summary, deps.secrets);
-  }
   const usage = tokenUsage(message.usage);
   const result: ReplyFacts = { calls, consumedThrough: attempt.consumedThrough };
   const stop = stopOf(message, events.some(isToolUse));
@@ -147,7 +148,7 @@ async function appendReply(
           idle: {
             unless_messages: true,
             flush: false,
-            events: idleEvents({ ...names, key: attempt.stepKey }, attempt.agent.name, stop),
+            events: idleEvents({ ...names, key: attempt.stepKey }, stop),
           },
         }),
   });
@@ -222,19 +223,12 @@ async function closeAttempt(
     sessionId: input.sessionId,
     stepKey: `${attempt.key}.end`,
     events: [
-      spanEnd(span, true),
+      { ...spanEnd(span, true), private: { error: { type: clean.type, message: clean.message } } },
       ...(isLast ? [] : retryingEvents(attempt, clean.type, clean.message)),
     ],
     ...(isLast ? {} : { status: 'rescheduling' as const }),
   });
-  if (isLast) {
-    throw ApplicationFailure.create({
-      type: clean.type,
-      message: clean.message,
-      nonRetryable: true,
-    });
-  }
-  throw toApplicationFailure(clean);
+  throw toApplicationFailure(failure, isLast);
 }
 
 function retryingEvents(attempt: Attempt, type: string, message: string): NewEvent[] {
@@ -245,7 +239,6 @@ function retryingEvents(attempt: Attempt, type: string, message: string): NewEve
     stepEvent(step, 0, { type: 'session.error', error }),
     stepEvent(step, 1, {
       type: 'session.thread_status_rescheduled',
-      agent_name: attempt.agent.name,
       session_thread_id: input.threadId,
     }),
     stepEvent(step, 2, { type: 'session.status_rescheduled' }),

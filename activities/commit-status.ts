@@ -2,12 +2,11 @@
 // many rounds. Whatever the stopped step left open is closed first, so that the transcript stays
 // valid and every span has its end; then the idle is committed, once.
 
-import { appendEvents, type IdleCommit, type NewEvent, stepEvent } from '../store/events.ts';
-import { findOpenSpans, loadSessionAgent } from '../store/model-context.ts';
-import type { CommitStatusInput } from './messages.ts';
-import type { CommitStatusResult, IdleReason } from './messages.ts';
+import { appendEvents, type IdleCommit, stepEvent } from '../store/events.ts';
+import { findModelError, findOpenSpans } from '../store/model-context.ts';
 import type { ActivityDeps } from './deps.ts';
 import { idleEvents, type IdleStop } from './idle-events.ts';
+import type { CommitStatusInput, CommitStatusResult } from './messages.ts';
 import { spanEnd } from './model/reply-events.ts';
 import { answerCalls } from './run-tool.ts';
 
@@ -16,60 +15,64 @@ export async function commitStatus(
   deps: ActivityDeps,
   input: CommitStatusInput,
 ): Promise<CommitStatusResult> {
-  const agentName = await loadSessionAgent(deps.sql, input.sessionId);
-  if (agentName === null) return { kind: 'ended' };
-  await answerCalls(deps, { ...input, message: INTERRUPTED });
+  await answerCalls(deps, { ...input, reason: 'interrupted' });
   const open = await findOpenSpans(deps.sql, input.sessionId, input.threadId);
   const answer = await appendEvents(deps.sql, {
     sessionId: input.sessionId,
     stepKey: input.stepKey,
     events: open.map((startId) => spanEnd({ ...input, startId }, null)),
-    idle: idleCommit(input, agentName),
+    idle: idleCommit(input, await errorOf(deps, input)),
   });
   if (answer.outcome === 'ended') return { kind: 'ended' };
   return { kind: 'went_idle', ...answer.result };
 }
 
-const INTERRUPTED =
-  'The user interrupted the session before this call ended. It may have run in part; try it again ' +
-  'if it is still wanted.';
-
 const END_TURN: IdleStop = { stop_reason: { type: 'end_turn' }, stop_details: null };
 const EXHAUSTED: IdleStop = { stop_reason: { type: 'retries_exhausted' }, stop_details: null };
 
-/**
- * An interrupt ends the turn and lets queued messages start the next; an error flushes them (6.8).
- */
-function idleCommit(input: CommitStatusInput, agentName: string): IdleCommit {
+interface SessionError {
+  type: string;
+  message: string;
+}
+
+/** An interrupt lets queued messages start the next turn; an error flushes them (behaviour 6.8). */
+function idleCommit(input: CommitStatusInput, error: SessionError | null): IdleCommit {
   const step = { sessionId: input.sessionId, threadId: input.threadId, key: input.stepKey };
-  if (input.reason.type === 'interrupt') {
-    return {
-      unless_messages: false,
-      flush: false,
-      events: idleEvents(step, agentName, END_TURN),
-    };
+  if (error === null) {
+    return { unless_messages: false, flush: false, events: idleEvents(step, END_TURN) };
   }
+  const said = stepEvent(step, 0, {
+    type: 'session.error',
+    error: { ...error, retry_status: { type: 'exhausted' } },
+  });
   return {
     unless_messages: false,
     flush: true,
     always: true,
-    events: [errorEvent(step, input.reason), ...idleEvents(step, agentName, EXHAUSTED)],
+    events: [said, ...idleEvents(step, EXHAUSTED)],
   };
 }
 
-function errorEvent(
-  step: { sessionId: string; threadId: string; key: string },
-  reason: Exclude<IdleReason, { type: 'interrupt' }>,
-): NewEvent {
-  const error =
-    reason.type === 'model_failed'
-      ? reason.error
-      : {
-          type: 'tool_use_limit_reached_error',
-          message: 'The turn reached its limit of tool-use rounds. Send a message to go on.',
-        };
-  return stepEvent(step, 0, {
-    type: 'session.error',
-    error: { ...error, retry_status: { type: 'exhausted' } },
-  });
+/** The error that ends the turn; null for an interrupt, which is none. */
+async function errorOf(
+  deps: ActivityDeps,
+  { reason, sessionId, threadId }: CommitStatusInput,
+): Promise<SessionError | null> {
+  switch (reason.type) {
+    case 'interrupt':
+      return null;
+    case 'tool_use_limit':
+      return {
+        type: 'tool_use_limit_reached_error',
+        message: 'The turn reached its limit of tool-use rounds. Send a message to go on.',
+      };
+    case 'model_failed': {
+      const said = await findModelError(deps.sql, sessionId, threadId);
+      if (said?.type === reason.errorType) return said;
+      return {
+        type: reason.errorType,
+        message: 'The model request did not finish: its worker stopped answering.',
+      };
+    }
+  }
 }

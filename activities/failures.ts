@@ -1,7 +1,7 @@
 // Any failure of the world becomes one ApplicationFailure here, with a type from the documented
 // session errors, retryable or not. Nothing else in this room decides that.
 
-import { ApplicationFailure } from '@temporalio/common';
+import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { MODEL_RETRY_AFTER_MS_MAX } from '../protocol/limits.ts';
 
 /** sdk 1.11.0: BetaManagedAgentsSessionErrorEvent.error, those a model request can cause. */
@@ -30,15 +30,27 @@ export function modelFailure(error: {
   return { type: errorType(status), message, isRetryable, retryAfterMs };
 }
 
-/** The failure as Temporal sees it; a `retry-after` becomes the delay of the next attempt. */
-export function toApplicationFailure(failure: ModelFailure): ApplicationFailure {
+/**
+ * The failure as Temporal sees it: its type, and a `retry-after` as the delay of the next attempt.
+ * What the endpoint said stays in the log, since it may quote the conversation.
+ */
+export function toApplicationFailure(failure: ModelFailure, isLast: boolean): ApplicationFailure {
   return ApplicationFailure.create({
     type: failure.type,
-    message: failure.message,
-    nonRetryable: !failure.isRetryable,
+    message: 'the model request failed; the session.error event says how',
+    nonRetryable: isLast,
     ...(failure.retryAfterMs === undefined
       ? {}
       : { nextRetryDelay: Math.min(failure.retryAfterMs, MODEL_RETRY_AFTER_MS_MAX) }),
+  });
+}
+
+/** Any other error without its text: a database's or an engine's may quote what it was given. */
+export function toOpaqueFailure(activity: string, error: unknown): Error {
+  if (error instanceof ApplicationFailure || error instanceof CancelledFailure) return error;
+  return ApplicationFailure.create({
+    type: error instanceof Error ? error.name : 'unknown',
+    message: `${activity} failed; the worker's log says why`,
   });
 }
 

@@ -20,25 +20,22 @@ export interface IdleStop {
 export function runningEvents(
   session: { sessionId: string; threadId: string },
   key: string,
-  agentName: string,
 ): NewEvent[] {
   const step = { sessionId: session.sessionId, threadId: session.threadId, key };
   return [
     stepEvent(step, 0, { type: 'session.status_running' }),
     stepEvent(step, 0, {
       type: 'session.thread_status_running',
-      agent_name: agentName,
       session_thread_id: session.threadId,
     }),
   ];
 }
 
 /** A turn ends. */
-export function idleEvents(step: StepName, agentName: string, stop: IdleStop): NewEvent[] {
+export function idleEvents(step: StepName, stop: IdleStop): NewEvent[] {
   return [
     stepEvent(step, 0, {
       type: 'session.thread_status_idle',
-      agent_name: agentName,
       session_thread_id: step.threadId,
       ...stop,
     }),

@@ -4,7 +4,9 @@
 import type {
   AnswerCallsInput,
   CallModelInput,
+  CallModelResult,
   CommitStatusInput,
+  CommitStatusResult,
   HostInput,
   RunToolInput,
   RunToolResult,
@@ -13,24 +15,35 @@ import type {
 import { callModel } from './call-model.ts';
 import { commitStatus } from './commit-status.ts';
 import type { ActivityDeps } from './deps.ts';
+import { toOpaqueFailure } from './failures.ts';
 import { findHost, markReleased, provisionSandbox, releaseSandbox } from './provision-sandbox.ts';
 import { answerCalls, runTool } from './run-tool.ts';
 
 export type Activities = ReturnType<typeof createActivities>;
 
-/**
- * Binds the activities to their collaborators. Tools are one function under the tools' own names.
- */
+/** Binds the activities to their collaborators. Tools are one function under the tools' own names. */
 export function createActivities(deps: ActivityDeps) {
-  const tool = (input: RunToolInput): Promise<RunToolResult> => runTool(deps, input);
+  /** Logs what went wrong here, and lets only its kind into the history. */
+  const opaque =
+    <I, R>(name: string, activity: (deps: ActivityDeps, input: I) => Promise<R>) =>
+    async (input: I): Promise<R> => {
+      try {
+        return await activity(deps, input);
+      } catch (error) {
+        const failure = toOpaqueFailure(name, error);
+        if (failure !== error) deps.log.warn({ err: error, activity: name }, 'an activity failed');
+        throw failure;
+      }
+    };
+  const tool = opaque<RunToolInput, RunToolResult>('a tool call', runTool);
   return {
-    callModel: (input: CallModelInput) => callModel(deps, input),
-    commitStatus: (input: CommitStatusInput) => commitStatus(deps, input),
-    answerCalls: (input: AnswerCallsInput) => answerCalls(deps, input),
-    provisionSandbox: (input: SessionRef) => provisionSandbox(deps, input),
-    releaseSandbox: (input: SessionRef) => releaseSandbox(deps, input),
-    markReleased: (input: SessionRef) => markReleased(deps, input),
-    findHost: (input: HostInput) => findHost(deps, input),
+    callModel: opaque<CallModelInput, CallModelResult>('callModel', callModel),
+    commitStatus: opaque<CommitStatusInput, CommitStatusResult>('commitStatus', commitStatus),
+    answerCalls: opaque<AnswerCallsInput, void>('answerCalls', answerCalls),
+    provisionSandbox: opaque<SessionRef, { hostId: string }>('provisionSandbox', provisionSandbox),
+    releaseSandbox: opaque<SessionRef, void>('releaseSandbox', releaseSandbox),
+    markReleased: opaque<SessionRef, void>('markReleased', markReleased),
+    findHost: opaque<HostInput, { isAlive: boolean }>('findHost', findHost),
     bash: tool,
     read: tool,
     write: tool,

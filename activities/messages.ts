@@ -22,12 +22,8 @@ export interface PendingCall {
 export type IdleReason =
   | { type: 'interrupt' }
   | { type: 'tool_use_limit' }
-  | { type: 'model_failed'; error: ModelError };
-
-export interface ModelError {
-  type: string;
-  message: string;
-}
+  /** Only the type: what the endpoint said may quote the conversation, so it stays in the log */
+  | { type: 'model_failed'; errorType: string };
 
 /** What a finished append reports about the inbox; see StepOutcome in store/events.ts. */
 export interface InboxReport {
@@ -40,7 +36,6 @@ export interface InboxReport {
 export interface CallModelInput extends SessionRef {
   turn: number;
   round: number;
-  agentName: string;
   attemptsMax: number;
   previews: boolean;
 }
@@ -75,8 +70,8 @@ export type CommitStatusResult = ({ kind: 'went_idle' } & InboxReport) | { kind:
 
 export interface AnswerCallsInput extends SessionRef {
   calls: { id: string }[];
-  /** What the model reads */
-  message: string;
+  /** What the model is told; its text is made in the activity, so that none enters a history */
+  reason: 'interrupted' | 'host_lost' | 'sandbox_failed';
 }
 
 export interface HostInput {

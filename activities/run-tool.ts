@@ -108,7 +108,7 @@ export async function answerCalls(deps: ActivityDeps, input: AnswerCallsInput): 
   for (const { id } of input.calls) {
     const call = await loadToolCall(deps.sql, input.sessionId, id);
     if (call === null || call.isAnswered) continue;
-    const result = { text: input.message, isError: true };
+    const result = { text: ANSWERS[input.reason], isError: true };
     await appendEvents(deps.sql, {
       sessionId: input.sessionId,
       stepKey: id,
@@ -116,6 +116,17 @@ export async function answerCalls(deps: ActivityDeps, input: AnswerCallsInput): 
     });
   }
 }
+
+const ANSWERS: Record<AnswerCallsInput['reason'], string> = {
+  interrupted:
+    'The user interrupted the session before this call ended. It may have run in part; try it ' +
+    'again if it is still wanted.',
+  host_lost:
+    'The machine that ran the sandbox is gone. The command may have run; the files of this ' +
+    'session are lost, and the next call starts with an empty sandbox.',
+  sandbox_failed:
+    'The sandbox could not answer. The command may have run; the next call may work again.',
+};
 
 /** The sandbox of a session, from the environment it started with. */
 export function sandboxSpec(sessionId: string, config: Environment['config']): SandboxSpec {

@@ -6,8 +6,13 @@ import { WorkflowIdConflictPolicy, WorkflowIdReusePolicy } from '@temporalio/com
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import type { Logger } from 'pino';
 import { primaryThreadId } from '../protocol/ids.ts';
-import { WORKFLOW_TASK_TIMEOUT_MS } from '../protocol/limits.ts';
-import type { SessionSettings, SessionSignal, UserEvents } from '../workflows/messages.ts';
+import { SIGNAL_PREVIEW_CHARS_MAX, WORKFLOW_TASK_TIMEOUT_MS } from '../protocol/limits.ts';
+import type {
+  SessionSettings,
+  SessionSignal,
+  SessionStart,
+  UserEvents,
+} from '../workflows/messages.ts';
 import { SESSION_TASK_QUEUE, SESSION_WORKFLOW, USER_EVENTS_SIGNAL } from '../workflows/messages.ts';
 
 export interface Doorbell {
@@ -20,13 +25,24 @@ const STATUS = defineSearchAttributeKey('HoldfastStatus', SearchAttributeType.KE
 const AGENT = defineSearchAttributeKey('HoldfastAgent', SearchAttributeType.KEYWORD);
 const WORKSPACE = defineSearchAttributeKey('HoldfastWorkspace', SearchAttributeType.KEYWORD);
 
-/** A doorbell over a Temporal client; `settings` go to the workflows it starts. */
-export function createDoorbell(client: Client, settings: SessionSettings, log: Logger): Doorbell {
+/**
+ * A doorbell over a Temporal client; `settings` go to the workflows it starts, `hidden` are the
+ * values that no history may show.
+ */
+export function createDoorbell(
+  client: Client,
+  settings: SessionSettings,
+  guard: { log: Logger; hidden: readonly string[] },
+): Doorbell {
   const underWay = new Set<Promise<void>>();
   return {
     ring(sessionId, signal) {
-      const bell = deliver(client, settings, sessionId, signal).catch((error: unknown) => {
-        log.warn({ session: sessionId, err: error }, 'the doorbell was not heard; it rings again');
+      const shown = shownSignal(signal, settings.previews, guard.hidden);
+      const bell = deliver(client, settings, shown).catch((error: unknown) => {
+        guard.log.warn(
+          { session: sessionId, err: error },
+          'the doorbell was not heard; it rings again',
+        );
       });
       underWay.add(bell);
       void bell.finally(() => underWay.delete(bell));
@@ -37,14 +53,19 @@ export function createDoorbell(client: Client, settings: SessionSettings, log: L
   };
 }
 
+interface ShownSignal {
+  start: SessionStart;
+  news: UserEvents;
+  /** One line for the list of workflows */
+  summary: string;
+}
+
 async function deliver(
   client: Client,
   settings: SessionSettings,
-  sessionId: string,
-  signal: SessionSignal,
+  { start, news, summary }: ShownSignal,
 ): Promise<void> {
-  const { start } = signal;
-  const title = settings.previews && start.title !== null ? start.title : sessionId;
+  const { sessionId } = start;
   await client.workflow.signalWithStart(SESSION_WORKFLOW, {
     workflowId: sessionId,
     taskQueue: SESSION_TASK_QUEUE,
@@ -52,15 +73,9 @@ async function deliver(
     workflowIdReusePolicy: WorkflowIdReusePolicy.ALLOW_DUPLICATE,
     workflowTaskTimeout: WORKFLOW_TASK_TIMEOUT_MS,
     signal: USER_EVENTS_SIGNAL,
-    signalArgs: [userEvents(signal, settings.previews)],
-    args: [
-      {
-        start: { ...start, title: null },
-        threadId: primaryThreadId(sessionId),
-        settings,
-      },
-    ],
-    staticSummary: `${title} · ${settings.previews ? start.agentName : start.agentId}`,
+    signalArgs: [news],
+    args: [{ start, threadId: primaryThreadId(sessionId), settings }],
+    staticSummary: summary,
     typedSearchAttributes: [
       { key: STATUS, value: 'running' },
       { key: AGENT, value: start.agentId },
@@ -69,9 +84,31 @@ async function deliver(
   });
 }
 
-function userEvents(signal: SessionSignal, previews: boolean): UserEvents {
-  const events = previews
-    ? signal.events
-    : signal.events.map(({ seq, id, type }) => ({ seq, id, type }));
-  return signal.ended === true ? { events, ended: true } : { events };
+/**
+ * What of a signal may enter Temporal: ids, and with previews the title, the agent's name and the
+ * beginning of each message, all without the secrets this server knows.
+ */
+function shownSignal(
+  signal: SessionSignal,
+  previews: boolean,
+  hidden: readonly string[],
+): ShownSignal {
+  const { agentName, title, ...start } = signal.start;
+  // Redacted before it is cut, or half a secret would survive at the cut.
+  const shown = (text: string): string =>
+    hidden
+      .reduce((clean, secret) => clean.replaceAll(secret, '[redacted]'), text)
+      .slice(0, SIGNAL_PREVIEW_CHARS_MAX);
+  const events = signal.events.map(({ seq, id, type, preview }) =>
+    previews && preview !== undefined
+      ? { seq, id, type, preview: shown(preview) }
+      : { seq, id, type },
+  );
+  return {
+    start,
+    news: signal.ended === true ? { events, ended: true } : { events },
+    summary: previews
+      ? shown(`${title ?? start.sessionId} · ${agentName}`)
+      : `${start.sessionId} · ${start.agentId}`,
+  };
 }

@@ -75,7 +75,7 @@ export async function startAllInOne(startup: Startup): Promise<ServerFacts> {
     ...(scriptedUrl === null ? {} : { model: () => answers(scriptedUrl) }),
   };
   const client = openTemporalClient(temporal.target, config.temporal.namespace, cleanup);
-  await server.open({ sql, previews, organizationId, temporal: client, checks }, startup);
+  await server.open({ sql, previews, organizationId, hidden, temporal: client, checks }, startup);
   const facts: ServerFacts = {
     url: server.url,
     key: first.key,

@@ -30,6 +30,8 @@ export interface ApiParts {
   temporal: Client;
   previews: PreviewHub;
   organizationId: string;
+  /** what no history may show */
+  hidden: readonly string[];
   /** what `/healthz` asks besides the database and Temporal */
   checks?: Readonly<Record<string, PartCheck>>;
 }
@@ -81,7 +83,10 @@ async function openApi(
   cleanup.defer(() => follower.close());
   const instance = await openInstance(sql);
   cleanup.defer(() => instance.close());
-  const doorbell = createDoorbell(temporal, sessionSettings(config), log);
+  const doorbell = createDoorbell(temporal, sessionSettings(config), {
+    log,
+    hidden: parts.hidden,
+  });
   cleanup.defer(() => doorbell.settled());
   const relay = startRelay(sql, (sessionId, signal) => doorbell.ring(sessionId, signal));
   cleanup.defer(() => relay.stop());

@@ -10,6 +10,7 @@ import {
   temporalTarget,
 } from './connections.ts';
 import { firstKey } from './data-directory.ts';
+import { knownSecrets, modelChoice } from './model-routes.ts';
 import { runProcess } from './process-life.ts';
 import type { Startup } from './process-life.ts';
 
@@ -29,7 +30,8 @@ async function start(startup: Startup): Promise<void> {
   const previews = await sharedPreviews(sql);
   cleanup.defer(() => previews.close());
   const temporal = openTemporalClient(target, namespace, cleanup);
-  await server.open({ sql, previews, organizationId, temporal }, startup);
+  const hidden = knownSecrets(secrets, modelChoice(config, secrets, [first.key]), [first.key]);
+  await server.open({ sql, previews, organizationId, hidden, temporal }, startup);
   log.info(`API          ${server.url}`);
   log.info(`API key      ${first.where}`);
   log.info('ready');

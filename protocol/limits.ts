@@ -218,6 +218,8 @@ export const TURN_ROUNDS_MAX = 10_000;
  */
 export const CONTINUE_IDLE_EVENTS = 500;
 export const CONTINUE_STEP_EVENTS = 2000;
+/** Text handed to the doorbell for a preview, in characters; it redacts, then cuts to the preview. */
+export const RING_PREVIEW_CHARS_MAX = 20_000;
 /** Events named in one signal of the relay; the log has the rest. */
 export const SIGNAL_EVENTS_MAX = 100;
 /** The relay's sweep, the longest pause between two bells for one session, and sessions a sweep. */

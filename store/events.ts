@@ -7,7 +7,7 @@ import { generatedEventId, newId, primaryThreadId } from '../protocol/ids.ts';
 import { ApiError } from '../protocol/errors.ts';
 import type { ClientEventParams, SessionEvent } from '../protocol/events.ts';
 import { encodeCursor, type PageCursor } from '../protocol/page.ts';
-import { SIGNAL_PREVIEW_CHARS_MAX } from '../protocol/limits.ts';
+import { RING_PREVIEW_CHARS_MAX } from '../protocol/limits.ts';
 import { storableJson } from '../protocol/text.ts';
 import type { Database, Transaction } from './database.ts';
 import { timeParameter } from './keyset.ts';
@@ -92,17 +92,6 @@ export async function appendEvents<R = unknown>(
   const [row] = await sql<{ answer: AppendAnswer<R> }[]>`
     select append_events(${sql.json(argument as never)}) as answer`;
   return row!.answer;
-}
-
-/** The stored answer of a finished step, or null. */
-export async function findStep<R>(
-  sql: Database,
-  sessionId: string,
-  stepKey: string,
-): Promise<(R & StepOutcome) | null> {
-  const [row] = await sql<{ result: R & StepOutcome }[]>`
-    select result from steps where session_id = ${sessionId} and step_key = ${stepKey}`;
-  return row?.result ?? null;
 }
 
 export interface Accept {
@@ -372,5 +361,5 @@ function sessionSignal(start: Ring['start'], stored: StoredEvent[]): Ring {
 function previewOf(body: EventBody): string {
   const blocks = Array.isArray(body.content) ? (body.content as { text?: unknown }[]) : [];
   const text = blocks.map((block) => (typeof block.text === 'string' ? block.text : '')).join(' ');
-  return text.slice(0, SIGNAL_PREVIEW_CHARS_MAX);
+  return text.slice(0, RING_PREVIEW_CHARS_MAX);
 }

@@ -65,6 +65,7 @@ export async function createFollower(sql: Database, previews: PreviewHub): Promi
       const reader = new Reader(query, previews);
       const set = readers.get(query.sessionId) ?? new Set<Reader>();
       readers.set(query.sessionId, set);
+      const others = [...set];
       set.add(reader);
       const leave = (): void => {
         if (!set.delete(reader)) return;
@@ -81,11 +82,11 @@ export async function createFollower(sql: Database, previews: PreviewHub): Promi
       try {
         await edges.get(query.sessionId);
         const isLate = await reader.start(sql);
-        if (isLate && (await someoneLeaves(set, reader))) {
+        if (isLate && (await someoneLeaves(set, others, reader))) {
           await edges.get(query.sessionId);
           await reader.start(sql);
         }
-        await noteEdge(sql, query.sessionId, Number.MAX_SAFE_INTEGER);
+        await noteEdge(sql, query.sessionId, 'newest');
       } catch (error) {
         leave();
         throw error;
@@ -102,9 +103,13 @@ export async function createFollower(sql: Database, previews: PreviewHub): Promi
  * Whether a reader that saw the newest send's turn end is leaving this very moment: a client that
  * closes one stream and opens the next is not late, but its close may take a moment to arrive.
  */
-async function someoneLeaves(set: Set<Reader>, newcomer: Reader): Promise<boolean> {
-  const done = [...set].filter((other) => other !== newcomer && other.idleSeq > newcomer.cursor);
+async function someoneLeaves(
+  set: Set<Reader>,
+  others: Reader[],
+  newcomer: Reader,
+): Promise<boolean> {
   for (let waitedMs = 0; waitedMs < LEAVING_READER_MS; waitedMs += LEAVING_POLL_MS) {
+    const done = others.filter((other) => other.idleSeq > newcomer.cursor);
     if (done.some((other) => !set.has(other))) return true;
     if (done.length === 0) return false;
     await pause(LEAVING_POLL_MS);
@@ -212,7 +217,7 @@ class Reader {
         select *, sent_at > clock_timestamp() - ${LATE_READER_MS} * interval '1 ms' as is_young
           from sessions where id = ${sessionId} and workspace_id = ${workspaceId})
       select last_seq, sent_seq, status, deleted_at is not null as gone,
-             coalesce(is_young and (streamed_at is null or streamed_at < sent_at), false) as is_late
+             coalesce(is_young and coalesce(streamed_seq, 0) < sent_seq, false) as is_late
         from s`;
     if (row === undefined || (row.gone && after === undefined)) throw sessionNotFound(sessionId);
     if (after !== undefined) this.#cursor = after;
@@ -256,13 +261,18 @@ function endReason(type: string): 'deleted' | 'terminated' | undefined {
 }
 
 /**
- * Notes that a stream was opened, or that one was closed which had seen a turn end at `idleSeq`;
- * only while a send is young enough for a late reader to matter, and only if that turn was the
- * send's.
+ * Notes what a stream has surely shown: the turn that one saw end before it was closed, or, for one
+ * that was just opened, everything so far. Written only while a send is young enough for a late
+ * reader to matter; compared by seq, so no clock decides.
  */
-async function noteEdge(sql: Database, sessionId: string, idleSeq: number): Promise<void> {
+async function noteEdge(
+  sql: Database,
+  sessionId: string,
+  shownSeq: number | 'newest',
+): Promise<void> {
+  const shown = shownSeq === 'newest' ? sql`last_seq` : sql`${shownSeq}::bigint`;
   await sql`
-    update sessions set streamed_at = clock_timestamp()
-     where id = ${sessionId} and sent_seq <= ${idleSeq}
+    update sessions set streamed_seq = greatest(streamed_seq, ${shown})
+     where id = ${sessionId}
        and sent_at > clock_timestamp() - ${LATE_READER_MS} * interval '1 ms'`;
 }

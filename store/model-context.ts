@@ -122,12 +122,18 @@ export async function findOpenSpans(
   return rows.map((row) => row.id);
 }
 
-/** Name of a session's agent; null for a session that is gone. */
-export async function loadSessionAgent(sql: Database, sessionId: string): Promise<string | null> {
-  const [row] = await sql<{ name: string }[]>`
-    select agent ->> 'name' as name from sessions
-     where id = ${sessionId} and deleted_at is null`;
-  return row?.name ?? null;
+/** What the newest failed model request of a thread was told; null where none failed. */
+export async function findModelError(
+  sql: Database,
+  sessionId: string,
+  threadId: string,
+): Promise<{ type: string; message: string } | null> {
+  const [row] = await sql<{ error: { type: string; message: string } }[]>`
+    select private -> 'error' as error from events
+     where session_id = ${sessionId} and thread_id = ${threadId}
+       and type = 'span.model_request_end' and private ? 'error'
+     order by seq desc limit 1`;
+  return row?.error ?? null;
 }
 
 /** Environment a session started with; null for a session that is gone. */

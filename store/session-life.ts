@@ -21,13 +21,11 @@ export async function terminateSession(
   end: { workspaceId: string; sessionId: string; how: 'archive' | 'delete' },
 ): Promise<Ring | null> {
   const { sessionId, workspaceId } = end;
-  const [named] = await sql<{ agent: string }[]>`
-    select agent ->> 'name' as agent from sessions where id = ${sessionId}`;
   const argument = {
     session_id: sessionId,
     workspace_id: workspaceId,
     how: end.how,
-    events: lastEvents({ ...end, agentName: named?.agent ?? '' }),
+    events: lastEvents(end),
   };
   const [row] = await sql<{ answer: EndAnswer }[]>`
     select end_session(${sql.json(argument as never)}) as answer`;
@@ -44,7 +42,7 @@ export async function terminateSession(
   return { start: { sessionId, workspaceId, ...answer.start }, events: [] };
 }
 
-function lastEvents(end: { sessionId: string; agentName: string; how: string }): NewEvent[] {
+function lastEvents(end: { sessionId: string; how: string }): NewEvent[] {
   const threadId = primaryThreadId(end.sessionId);
   const event = (type: string, fields: Record<string, unknown> = {}): NewEvent => {
     const id = generatedEventId(end.sessionId, 'end', type);
@@ -53,7 +51,6 @@ function lastEvents(end: { sessionId: string; agentName: string; how: string }):
   if (end.how === 'delete') return [event('session.deleted')];
   return [
     event('session.thread_status_terminated', {
-      agent_name: end.agentName,
       session_thread_id: threadId,
     }),
     event('session.status_terminated'),

@@ -20,11 +20,9 @@ export interface SessionStart {
   /** Number of the newest turn in the log, so that a new run never repeats a step key */
   turn: number;
   agentId: string;
-  agentName: string;
   model: string;
   /** The agent has tools that run in a sandbox */
   usesSandbox: boolean;
-  title: string | null;
 }
 
 export interface SignalEvent {
@@ -44,7 +42,8 @@ export interface UserEvents {
 
 /** What the API hands to the doorbell after a commit. */
 export interface SessionSignal extends UserEvents {
-  start: SessionStart;
+  /** The names are for the title that a person sees, where previews are on */
+  start: SessionStart & { agentName: string; title: string | null };
 }
 
 /** Settings that a run keeps until it continues as new. */

@@ -10,7 +10,6 @@ import type {
   CommitStatusResult,
   IdleReason,
   InboxReport,
-  ModelError,
   PendingCall,
 } from '../activities/messages.ts';
 import type { SignalEvent, UserEvents } from './messages.ts';
@@ -53,7 +52,7 @@ export type Step =
 export type StepResult =
   | CallModelResult
   | CommitStatusResult
-  | { kind: 'model_failed'; error: ModelError }
+  | { kind: 'model_failed'; errorType: string }
   /** Ids of the calls that have their result in the log */
   | { kind: 'tools_ran'; answered: string[] }
   | { kind: 'woken' };
@@ -135,7 +134,7 @@ export function apply(state: SessionState, step: Step, result: StepResult): Sess
     case 'replied':
       return applyReply(state, step, result);
     case 'model_failed': {
-      const closing: IdleReason = { type: 'model_failed', error: result.error };
+      const closing: IdleReason = { type: 'model_failed', errorType: result.errorType };
       return { ...begun(state, step), phase: 'closing', closing };
     }
     case 'interrupted':

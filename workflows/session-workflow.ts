@@ -30,7 +30,7 @@ import { commitOptions, modelOptions, provisionOptions, releaseOptions } from '.
 import { apply, newSessionState, nextStep, receive, wantsInterrupt } from './session-state.ts';
 import type { RunFacts, SessionState, Step, StepResult } from './session-state.ts';
 import { checkTransition } from './transitions.ts';
-import { modelErrorOf, runTools, type ToolRun } from './tool-steps.ts';
+import { modelErrorType, runTools, type ToolRun } from './tool-steps.ts';
 
 export interface SessionWorkflowInput {
   start: SessionStart;
@@ -141,13 +141,12 @@ class SessionRun {
         ...this.#ref,
         turn: step.turn,
         round: step.round,
-        agentName: this.#input.start.agentName,
         attemptsMax: modelAttemptsMax,
         previews,
       });
     } catch (error) {
       if (isCancellation(error) || !(error instanceof ActivityFailure)) throw error;
-      return { kind: 'model_failed', error: modelErrorOf(error) };
+      return { kind: 'model_failed', errorType: modelErrorType(error) };
     }
   }
 

@@ -13,7 +13,12 @@ import {
 } from '@temporalio/workflow';
 import { TimeoutType } from '@temporalio/common';
 import type { Activities } from '../activities/index.ts';
-import type { ModelError, PendingCall, RunToolInput, SessionRef } from '../activities/messages.ts';
+import type {
+  AnswerCallsInput,
+  PendingCall,
+  RunToolInput,
+  SessionRef,
+} from '../activities/messages.ts';
 import { hostTaskQueue } from './messages.ts';
 import { commitOptions, localToolOptions, toolOptions } from './policies.ts';
 import type { StepResult } from './session-state.ts';
@@ -50,7 +55,7 @@ async function runTool(call: PendingCall, run: ToolRun): Promise<void> {
   const input: RunToolInput = { ...run.ref, callId: call.id };
   const name = call.name as ToolActivity;
   const summary = call.summary ?? call.name;
-  let failure: unknown;
+  let reason: AnswerCallsInput['reason'] = 'sandbox_failed';
   try {
     if (run.host() === null) await run.provision();
     const local = proxyLocalActivities<Activities>({ ...localToolOptions, summary });
@@ -76,29 +81,21 @@ async function runTool(call: PendingCall, run: ToolRun): Promise<void> {
         const { findHost } = proxyActivities<Activities>(commitOptions);
         if ((await findHost({ hostId: host })).isAlive) continue;
         run.forgetHost();
-        failure =
-          'the machine that ran the sandbox is gone; the command may have run. Its files are lost.';
+        reason = 'host_lost';
         break;
       }
     }
   } catch (error) {
     if (isCancellation(error)) throw error;
-    failure = error;
   }
   const { answerCalls } = proxyActivities<Activities>(commitOptions);
-  await answerCalls({ ...run.ref, calls: [{ id: call.id }], message: messageOf(failure) });
+  await answerCalls({ ...run.ref, calls: [{ id: call.id }], reason });
 }
 
-/** The error a client sees when a model call has failed for good. */
-export function modelErrorOf(error: ActivityFailure): ModelError {
+/** Type of the session.error that a model call which failed for good ends its turn with. */
+export function modelErrorType(error: ActivityFailure): string {
   const { cause } = error;
-  if (cause instanceof ApplicationFailure && cause.type) {
-    return { type: cause.type, message: cause.message };
-  }
-  return {
-    type: 'unknown_error',
-    message: 'The model request did not finish: its worker stopped answering.',
-  };
+  return cause instanceof ApplicationFailure && cause.type ? cause.type : 'unknown_error';
 }
 
 /**
@@ -110,11 +107,4 @@ function isNobodyThere(error: unknown): boolean {
     error.cause instanceof TimeoutFailure &&
     error.cause.timeoutType === TimeoutType.SCHEDULE_TO_START
   );
-}
-
-function messageOf(failure: unknown): string {
-  if (typeof failure === 'string') return failure;
-  const cause = failure instanceof ActivityFailure ? failure.cause : failure;
-  const detail = cause instanceof Error ? cause.message : 'unknown failure';
-  return `the sandbox could not answer (${detail}); the command may have run`;
 }

@@ -18,8 +18,8 @@ export interface AttemptKey {
 
 export interface ReplyContext extends AttemptKey {
   enabledTools: ReadonlySet<string>;
-  /** Command summaries may enter the Temporal history */
-  previews: boolean;
+  /** Takes known secrets out of a command summary; null: no summary may enter the history */
+  redact: ((text: string) => string) | null;
 }
 
 export interface Reply {
@@ -141,7 +141,7 @@ function toolUse(
     const allowed = { evaluated_permission: 'allow', evaluation: { type: 'always_allow' } };
     const event = stepEvent(context, index, { ...body, ...allowed }, hidden);
     const call: PendingCall = { id: event.id, name: block.name, answeredBy: 'sandbox' };
-    if (context.previews) call.summary = summaryOf(block);
+    if (context.redact !== null) call.summary = summaryOf(block, context.redact);
     return { events: [event], call };
   }
   // Refused before any policy applied: no `evaluation` (behaviour 3.2), and the answer is ours.
@@ -169,10 +169,14 @@ export function toolResult(
   return stepEvent(step, 0, body, { tool_use_id: toolUseId });
 }
 
-function summaryOf(block: Extract<Block, { type: 'tool_use' }>): string {
+/** Redacted before it is cut, or half a secret would survive at the cut. */
+function summaryOf(
+  block: Extract<Block, { type: 'tool_use' }>,
+  redact: (text: string) => string,
+): string {
   const input = asObject(block.input);
   const main = input.command ?? input.file_path ?? input.path ?? input.pattern ?? '';
-  const text = typeof main === 'string' ? main.replaceAll(/\s+/g, ' ').trim() : '';
+  const text = typeof main === 'string' ? redact(main).replaceAll(/\s+/g, ' ').trim() : '';
   return `${block.name} · ${text}`.slice(0, CALL_SUMMARY_CHARS_MAX);
 }
 

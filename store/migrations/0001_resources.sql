@@ -92,7 +92,7 @@ create table sessions (
 
   sent_at            timestamptz,           -- newest send and its size, and the newest stream edge:
   sent_seq           bigint,                -- the late reader's rule
-  streamed_at        timestamptz
+  streamed_seq       bigint                 -- what a stream has surely shown (late reader's rule)
 );
 create index sessions_page on sessions (workspace_id, created_at, id) where deleted_at is null;
 alter table sessions set (fillfactor = 70);

@@ -37,8 +37,11 @@ begin
          s.last_seq + row_number() over (order by ord),
          s.last_position + row_number() over (order by ord),
          e -> 'body' ->> 'type',
+         -- Two kinds carry what only the session's row knows.
          case when e -> 'body' ->> 'type' = 'session.usage'
               then e -> 'body' || jsonb_build_object('usage', usage_snapshot(s, s.active_ms))
+              when e -> 'body' ->> 'type' like 'session.thread_status_%'
+              then e -> 'body' || jsonb_build_object('agent_name', s.agent ->> 'name')
               else e -> 'body' end,
          nullif(e -> 'private', 'null'), at, at
     from jsonb_array_elements(list) with ordinality as t (e, ord)

@@ -69,19 +69,23 @@ export async function startServer(environment: Environment = {}): Promise<TestSe
   return run;
 }
 
-/** A start that is expected to fail: exit code and output, nothing left behind. */
+/**
+ * A start that is expected to fail: exit code and output, nothing left behind. One that neither
+ * serves nor ends is killed after a minute, with null for its code.
+ */
 export async function startInVain(
   environment: Environment,
 ): Promise<{ code: number | null; output: string }> {
   const { parent, dataDir } = temporaryDataDirectory();
   const lines: string[] = [];
   const child = spawnServer({ HOLDFAST_DATA: dataDir, ...environment }, lines);
+  const deadline = setTimeout(() => child.kill('SIGKILL'), START_MS);
   try {
     // `close` and not `exit`: its last words have been read by then.
     const [code] = (await once(child, 'close')) as [number | null];
     return { code, output: lines.join('\n') };
   } finally {
-    child.kill('SIGKILL');
+    clearTimeout(deadline);
     await removeEverything(dataDir, parent);
   }
 }

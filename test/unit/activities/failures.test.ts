@@ -23,7 +23,7 @@ test.each([
 
 test('retry-after becomes the delay of the next attempt, within five minutes', () => {
   const failure = modelFailure({ status: 429, message: 'm', retryAfterMs: 3_600_000 });
-  expect(toApplicationFailure(failure).nextRetryDelay).toBe(300_000);
+  expect(toApplicationFailure(failure, false).nextRetryDelay).toBe(300_000);
 });
 
 test('an error of the SDK is described by status, detail and retry-after', () => {

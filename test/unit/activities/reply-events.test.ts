@@ -12,7 +12,7 @@ const CONTEXT = {
   threadId: 'sthr_1',
   key: 't1.r1.a1',
   enabledTools: new Set(['bash']),
-  previews: true,
+  redact: (value: string) => value.replaceAll('hunter2', '[redacted]'),
 };
 
 function message(content: unknown[], stop: string = 'end_turn'): Anthropic.Message {
@@ -48,7 +48,12 @@ test('a call is summarised in 80 characters, and not at all with previews off', 
   const [call] = replyEvents(long, CONTEXT).calls;
   expect(call?.summary).toHaveLength(80);
   expect(call?.summary).toMatch(/^bash · echo xxx/);
-  expect(replyEvents(long, { ...CONTEXT, previews: false }).calls[0]).not.toHaveProperty('summary');
+  expect(replyEvents(long, { ...CONTEXT, redact: null }).calls[0]).not.toHaveProperty('summary');
+});
+
+test('a secret is taken out of a summary before the cut, so that no half of it stays', () => {
+  const secret = message([bash('t', `${'x'.repeat(70)}hunter2`)]);
+  expect(replyEvents(secret, CONTEXT).calls[0]?.summary).not.toContain('hun');
 });
 
 test('a tool that is not enabled is denied and answered at once', () => {

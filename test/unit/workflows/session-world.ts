@@ -77,7 +77,7 @@ export class SessionWorld {
         return;
       case 'fail':
         if (step.kind === 'call_model') {
-          this.#end({ kind: 'model_failed', error: { type: 'unknown_error', message: 'x' } });
+          this.#end({ kind: 'model_failed', errorType: 'unknown_error' });
         }
         return;
       case 'finish':

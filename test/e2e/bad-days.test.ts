@@ -1,0 +1,171 @@
+// PostgreSQL, Temporal or Docker away while sessions run: the health check says which, what can be
+// served is served, nothing that was accepted is lost, and the work goes on when they are back.
+
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Outage, startDockerSocket, startEmbedded } from '../helpers/outages.ts';
+import { docker } from '../helpers/sandbox.ts';
+import { ofType, resultsOf, Scene, stopReasonOf, type Talk, typesOf } from '../helpers/scene.ts';
+import { startServer, type TestServer } from '../helpers/server.ts';
+import { until } from '../helpers/until.ts';
+
+let postgres: Awaited<ReturnType<typeof startEmbedded>>;
+let temporal: Awaited<ReturnType<typeof startEmbedded>>;
+let engine: Awaited<ReturnType<typeof startDockerSocket>>;
+let server: TestServer;
+let scene: Scene;
+
+beforeAll(async () => {
+  [postgres, temporal, engine] = await Promise.all([
+    startEmbedded(['--no-temporal']),
+    startEmbedded(),
+    startDockerSocket(),
+  ]);
+  server = await startServer({
+    HOLDFAST_DATABASE_URL: postgres.databaseUrl,
+    HOLDFAST_TEMPORAL_ADDRESS: temporal.address,
+    HOLDFAST_TEMPORAL_PORT: '',
+    HOLDFAST_TEMPORAL_UI_PORT: '',
+    HOLDFAST_DOCKER_SOCKET: engine.path,
+  });
+  scene = await Scene.open(server);
+});
+
+afterAll(async () => {
+  await scene?.close();
+  await server?.close();
+  await Promise.all([postgres?.close(), temporal?.close(), engine?.close()]);
+});
+
+/** Parts that the health check says are not well. */
+async function illParts(): Promise<string[]> {
+  const answer = await fetch(`${server.url}/healthz`);
+  const { ok, parts } = (await answer.json()) as { ok: boolean; parts: Record<string, string> };
+  expect(answer.status).toBe(ok ? 200 : 503);
+  return Object.keys(parts).filter((name) => parts[name] !== 'ok');
+}
+
+/** Takes a part away until `work` is done, and sees the health check name it, and nothing else. */
+async function without(outage: Outage, name: string, work: () => Promise<void>): Promise<void> {
+  await outage.begin();
+  try {
+    await until(`the health check names ${name}`, async () => (await illParts()).includes(name));
+    expect(await illParts()).toEqual([name]);
+    await work();
+  } finally {
+    await outage.end();
+  }
+  await until('all is well again', async () => (await illParts()).length === 0);
+}
+
+/** A command that ends when a file is there, which only this function's answer makes. */
+async function runningCommand(talk: Talk): Promise<() => Promise<unknown>> {
+  const isThere = () =>
+    docker('exec', `holdfast-${talk.id}`, 'test', '-e', '/workspace/begun').then(
+      () => true,
+      () => false,
+    );
+  await talk.say(
+    '$ echo x >> ran; touch begun; until [ -e go ]; do sleep 0.1; done; echo went\n$ cat ran | wc -l',
+  );
+  await until('the command runs', isThere);
+  return () => docker('exec', `holdfast-${talk.id}`, 'touch', '/workspace/go');
+}
+
+/** Exactly one result a call, each span closed once, one idle: what an undisturbed turn looks like. */
+async function expectOneWholeTurn(talk: Talk): Promise<void> {
+  const events = await talk.history();
+  const count = (type: string) => typesOf(events).filter((each) => each === type).length;
+  expect(count('session.status_idle')).toBe(1);
+  expect(count('agent.tool_result')).toBe(count('agent.tool_use'));
+  expect(count('span.model_request_end')).toBe(count('span.model_request_start'));
+  expect(resultsOf(events as never)).toEqual(['went', '1']);
+  expect(new Set(events.map(({ id }) => id)).size).toBe(events.length);
+  expect(stopReasonOf(events as never)).toBe('end_turn');
+}
+
+const isIdle = (talk: Talk) => async () => (await talk.status().catch(() => '')) === 'idle';
+
+describe('while PostgreSQL is away', () => {
+  it('requests are refused as to be tried again, and a running command goes on', async () => {
+    const talk = await scene.newTalk();
+    const go = await runningCommand(talk);
+    await without(postgres, 'database', async () => {
+      await expect(talk.status()).rejects.toMatchObject({ status: 503 });
+      await expect(talk.say('lost?')).rejects.toMatchObject({ status: 503 });
+      await go();
+    });
+    await until('the turn is over', isIdle(talk), { timeoutMs: 90_000 });
+    await expectOneWholeTurn(talk);
+    expect(stopReasonOf(await talk.turn('= As before.'))).toBe('end_turn');
+  });
+
+  it('a reader that was following sees what comes after, without gap', async () => {
+    const talk = await scene.newTalk();
+    const tape = await talk.tape();
+    await without(postgres, 'database', async () => {});
+    await talk.say('= Hello.');
+    const seen = await Promise.race([tape.untilIdle().catch(() => null), tape.over]);
+    // A stream may end by an error then; a client opens it again. What it may not do is fall silent.
+    const events = Array.isArray(seen) ? seen : await (await talk.tape()).untilIdle();
+    expect(typesOf(events)).toContain('agent.message');
+  });
+});
+
+describe('while Temporal is away', () => {
+  it('sessions are created, messages accepted, histories read; the work is done later', async () => {
+    const earlier = await scene.newTalk();
+    await earlier.turn('= Hello.');
+    let later: Talk | undefined;
+    await without(temporal, 'temporal', async () => {
+      later = await scene.newTalk();
+      const [echo] = await later.say('$ echo late');
+      expect(echo).toMatchObject({ type: 'user.message' });
+      await earlier.say('= Hello again.');
+      expect(typesOf(await earlier.history())).toContain('agent.message');
+      expect(typesOf(await later.history())).toEqual(['user.message']);
+    });
+    for (const talk of [earlier, later!]) {
+      await until('its answer is there', async () => {
+        const events = await talk.history();
+        return events.at(-1)!.type === 'session.status_idle' && (await isIdle(talk)());
+      });
+    }
+    expect(resultsOf((await later!.history()) as never)).toEqual(['late']);
+    const said = ofType((await earlier.history()) as never, 'agent.message');
+    expect(said).toHaveLength(2);
+  });
+
+  it('a running command goes on, and its turn when Temporal is back', async () => {
+    const talk = await scene.newTalk();
+    const go = await runningCommand(talk);
+    await without(temporal, 'temporal', async () => {
+      await go();
+    });
+    await until('the turn is over', isIdle(talk), { timeoutMs: 90_000 });
+    await expectOneWholeTurn(talk);
+  });
+});
+
+describe('while Docker is away', () => {
+  it('a session that needs a new container waits for it', async () => {
+    const talk = await scene.newTalk();
+    await without(engine, 'sandbox', async () => {
+      await talk.say('$ echo at last');
+      await until('the turn waits for its sandbox', async () => {
+        return typesOf(await talk.history()).includes('agent.tool_use');
+      });
+    });
+    await until('the turn is over', isIdle(talk), { timeoutMs: 90_000 });
+    expect(resultsOf((await talk.history()) as never)).toEqual(['at last']);
+  });
+
+  it('a container that runs goes on working', async () => {
+    const talk = await scene.newTalk();
+    const go = await runningCommand(talk);
+    await without(engine, 'sandbox', async () => {
+      await go();
+      await until('the turn is over', isIdle(talk));
+    });
+    await expectOneWholeTurn(talk);
+  });
+});
