@@ -7,8 +7,7 @@ import type { SessionAgent } from '../protocol/sessions.ts';
 import { MODEL_SILENCE_MS } from '../protocol/limits.ts';
 import { appendEvents, type NewEvent, stepEvent } from '../store/events.ts';
 import { beginModelCall, findOpenSpans } from '../store/model-context.ts';
-import type { CallModelInput } from './messages.ts';
-import type { CallModelResult, PendingCall } from './messages.ts';
+import type { CallModelInput, CallModelResult, InboxReport, PendingCall } from './messages.ts';
 import { type ActivityDeps, isCancelRequested, redact, whileBeating } from './deps.ts';
 import { modelFailure, toApplicationFailure, workerStopping } from './failures.ts';
 import { idleEvents, type IdleStop, runningEvents } from './idle-events.ts';
@@ -20,8 +19,8 @@ import { enabledTools } from './model/tools.ts';
 
 /** What the step row keeps: the small facts that the workflow needs. */
 interface ReplyFacts {
-  calls: PendingCall[];
-  consumedThrough: number;
+  calls?: PendingCall[];
+  consumedThrough?: number;
 }
 
 /** One attempt of one step, with what it read. */
@@ -35,8 +34,6 @@ interface Attempt {
   consumedThrough: number;
   spanStartId: string;
 }
-
-type Inbox = { idle: boolean; messagesThrough: number; interruptsThrough: number; seq: number };
 
 /** Calls the model for a step. Retryable and final failures leave as documented error types. */
 export async function callModel(
@@ -64,7 +61,7 @@ export async function callModel(
   if (begun.outcome === 'ended') return { kind: 'ended' };
   if (begun.outcome === 'nothing_new') return { kind: 'nothing_new', seq: begun.seq };
   if (begun.outcome === 'done') {
-    return { kind: 'replied', ...(begun.result as never as ReplyFacts & Inbox) };
+    return { kind: 'replied', ...(begun.result as never as ReplyFacts & InboxReport) };
   }
   const { agent, consumedThrough } = begun;
   const spanStartId = spanStart.id;
@@ -131,10 +128,14 @@ async function appendReply(
     ...names,
     key: attempt.key,
     enabledTools: enabledTools(attempt.agent),
-    redact: input.previews ? (text) => redact(text, deps.secrets) : null,
+    redact: deps.showsCommands ? (text) => redact(text, deps.secrets) : null,
   });
   const usage = tokenUsage(message.usage);
-  const result: ReplyFacts = { calls, consumedThrough: attempt.consumedThrough };
+  const { consumedThrough } = attempt;
+  const result: ReplyFacts = {
+    ...(calls.length > 0 ? { calls } : {}),
+    ...(consumedThrough > 0 ? { consumedThrough } : {}),
+  };
   const stop = stopOf(message, events.some(isToolUse));
   const answer = await appendEvents<ReplyFacts>(deps.sql, {
     sessionId: input.sessionId,
@@ -218,7 +219,8 @@ async function closeAttempt(
     { session: input.sessionId, attempt: attempt.number, type: clean.type, err: clean.message },
     'model request failed',
   );
-  const isLast = !failure.isRetryable || attempt.number >= input.attemptsMax;
+  const attemptsMax = Context.current().info.retryPolicy?.maximumAttempts ?? Infinity;
+  const isLast = !failure.isRetryable || attempt.number >= attemptsMax;
   await appendEvents(deps.sql, {
     sessionId: input.sessionId,
     stepKey: `${attempt.key}.end`,

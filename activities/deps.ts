@@ -21,6 +21,8 @@ export interface ActivityDeps {
   sandbox: SandboxHost | undefined;
   hostId: string;
   log: Logger;
+  /** Command summaries may enter the Temporal history */
+  showsCommands: boolean;
   /** Values that must never appear in a history or a log */
   secrets: readonly string[];
   /** A test's switch: called at named moments, to be killed there */

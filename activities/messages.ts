@@ -4,7 +4,6 @@
 /** What names a session in every activity's argument. */
 export interface SessionRef {
   sessionId: string;
-  workspaceId: string;
   threadId: string;
 }
 
@@ -27,21 +26,20 @@ export type IdleReason =
 
 /** What a finished append reports about the inbox; see StepOutcome in store/events.ts. */
 export interface InboxReport {
-  idle: boolean;
-  messagesThrough: number;
-  interruptsThrough: number;
   seq: number;
+  /** True or absent, like all of these: a history holds a thousand of them */
+  idle?: true;
+  messagesThrough?: number;
+  interruptsThrough?: number;
 }
 
 export interface CallModelInput extends SessionRef {
   turn: number;
   round: number;
-  attemptsMax: number;
-  previews: boolean;
 }
 
 export type CallModelResult =
-  | ({ kind: 'replied'; calls: PendingCall[]; consumedThrough: number } & InboxReport)
+  | ({ kind: 'replied'; calls?: PendingCall[]; consumedThrough?: number } & InboxReport)
   /** Cancelled; what it left open is closed by commitStatus */
   | { kind: 'interrupted' }
   /** A turn was to start, but everything had been read already (a repeated doorbell) */

@@ -26,6 +26,7 @@ export interface SessionWorkerOptions {
 }
 
 const RECONCILE_MS = 60_000;
+const BUILD_ID = 'holdfast';
 
 /**
  * Starts polling; resolves once the workers run. `shutdown` drains them within WORKER_SHUTDOWN_MS.
@@ -38,6 +39,8 @@ export async function startSessionWorker(
   const common = {
     connection: options.connection,
     namespace: options.namespace,
+    // The default, a checksum of 91 characters, would stand in three events of every round.
+    buildId: BUILD_ID,
     maxHeartbeatThrottleInterval: '1 s',
     defaultHeartbeatThrottleInterval: '1 s',
     shutdownGraceTime: 0,

@@ -80,6 +80,7 @@ export async function openWorker(parts: WorkerParts, startup: Startup): Promise<
     model: createModelClient(parts.routes),
     transcripts: new TranscriptCache(),
     freshCalls: new FreshCalls(),
+    showsCommands: config.temporal.previews,
     ...pausePoint(config, log),
   };
   const worker = await startSessionWorker({

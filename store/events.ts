@@ -57,13 +57,13 @@ export interface IdleCommit {
 
 /** What every append answers beside the caller's own result. */
 export interface StepOutcome {
-  /** The session is idle now by this append */
-  idle: boolean;
-  /** Highest seq of messages that still wait; 0 when none does */
-  messagesThrough: number;
-  /** Highest seq of interrupts that still wait; 0 when none does */
-  interruptsThrough: number;
   seq: number;
+  /** The session is idle by this append; absent where it is not */
+  idle?: true;
+  /** Highest seq of messages that still wait; absent where none does */
+  messagesThrough?: number;
+  /** Highest seq of interrupts that still wait; absent where none does */
+  interruptsThrough?: number;
 }
 
 export type AppendAnswer<R> =

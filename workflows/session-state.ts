@@ -152,7 +152,7 @@ export function apply(state: SessionState, step: Step, result: StepResult): Sess
         closing: null,
         // Nothing waits: whatever a cancelled or failed model call had read is read.
         consumedThrough:
-          result.messagesThrough === 0
+          result.messagesThrough === undefined
             ? Math.max(state.consumedThrough, result.seq)
             : state.consumedThrough,
       };
@@ -168,11 +168,11 @@ function applyReply(
 ): SessionState {
   const next: SessionState = {
     ...withReport(begun(state, step), result),
-    consumedThrough: Math.max(state.consumedThrough, result.consumedThrough),
-    calls: result.calls,
+    consumedThrough: Math.max(state.consumedThrough, result.consumedThrough ?? 0),
+    calls: result.calls ?? [],
   };
-  if (result.idle) return { ...next, phase: 'idle', round: 0, calls: [] };
-  return { ...next, phase: result.calls.length > 0 ? 'tools' : 'model' };
+  if (result.idle === true) return { ...next, phase: 'idle', round: 0, calls: [] };
+  return { ...next, phase: next.calls.length > 0 ? 'tools' : 'model' };
 }
 
 function begun(state: SessionState, step: Step): SessionState {
@@ -184,8 +184,8 @@ function begun(state: SessionState, step: Step): SessionState {
 function withReport(state: SessionState, report: InboxReport): SessionState {
   return {
     ...state,
-    messagesThrough: Math.max(state.messagesThrough, report.messagesThrough),
-    interruptsThrough: Math.max(state.interruptsThrough, report.interruptsThrough),
+    messagesThrough: Math.max(state.messagesThrough, report.messagesThrough ?? 0),
+    interruptsThrough: Math.max(state.interruptsThrough, report.interruptsThrough ?? 0),
     interruptedThrough: report.idle
       ? Math.max(state.interruptedThrough, report.seq)
       : state.interruptedThrough,

@@ -63,9 +63,9 @@ class SessionRun {
   #provisioning: Promise<void> | undefined;
 
   constructor(input: SessionWorkflowInput) {
-    const { sessionId, workspaceId, turn } = input.start;
+    const { sessionId, turn } = input.start;
     this.#input = input;
-    this.#ref = { sessionId, workspaceId, threadId: input.threadId };
+    this.#ref = { sessionId, threadId: input.threadId };
     this.state = input.state ?? newSessionState(turn);
     this.#display = new SessionDisplay(input);
   }
@@ -130,20 +130,13 @@ class SessionRun {
   }
 
   async #callModel(step: Extract<Step, { kind: 'call_model' }>): Promise<StepResult> {
-    const { previews, modelAttemptsMax } = this.#input.settings;
     if (this.#input.start.usesSandbox && this.state.host === null) void this.#provision();
     const { callModel } = proxyActivities<Activities>({
-      ...modelOptions(modelAttemptsMax),
+      ...modelOptions(this.#input.settings.modelAttemptsMax),
       summary: `model ${step.round} · ${this.#input.start.model}`,
     });
     try {
-      return await callModel({
-        ...this.#ref,
-        turn: step.turn,
-        round: step.round,
-        attemptsMax: modelAttemptsMax,
-        previews,
-      });
+      return await callModel({ ...this.#ref, turn: step.turn, round: step.round });
     } catch (error) {
       if (isCancellation(error) || !(error instanceof ActivityFailure)) throw error;
       return { kind: 'model_failed', errorType: modelErrorType(error) };

@@ -144,9 +144,10 @@ begin
     interrupts := null;
   end if;
 
-  answer := coalesce(p -> 'result', '{}') || jsonb_build_object(
-    'idle', idled, 'messagesThrough', coalesce(messages, 0),
-    'interruptsThrough', coalesce(interrupts, 0), 'seq', s.last_seq);
+  -- Only what says something: a workflow's history holds one of these for every step.
+  answer := coalesce(p -> 'result', '{}') || jsonb_strip_nulls(jsonb_build_object(
+    'seq', s.last_seq, 'idle', nullif(idled, false),
+    'messagesThrough', messages, 'interruptsThrough', interrupts));
   if p ->> 'step_key' is not null then
     insert into steps (session_id, step_key, workspace_id, result)
     values (s.id, p ->> 'step_key', s.workspace_id, answer);

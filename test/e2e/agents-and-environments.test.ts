@@ -49,7 +49,8 @@ describe('an agent', () => {
     expect((await client.beta.agents.retrieve(id)).system).toBeNull();
     const versions = [];
     for await (const version of client.beta.agents.versions.list(id)) versions.push(version);
-    expect(versions.map(({ version }) => version).toSorted()).toEqual([1, 2, 3]);
+    expect(new Set(versions.map(({ version }) => version))).toEqual(new Set([1, 2, 3]));
+    expect(versions).toHaveLength(3);
   });
 
   it('keeps its version when an update changes nothing', async () => {

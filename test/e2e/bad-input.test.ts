@@ -40,8 +40,14 @@ async function refusal(call: PromiseLike<unknown>): Promise<Refusal> {
   return { status: error.status as number, type: error.type, text: error.message };
 }
 
+interface RawRequest {
+  method?: string;
+  body?: string;
+  headers?: Record<string, string>;
+}
+
 /** A request of any shape with good headers; conformance is checked on the way. */
-async function raw(path: string, init: RequestInit & { headers?: Record<string, string> } = {}) {
+async function raw(path: string, init: RawRequest = {}) {
   const response = await conformingFetch(server.url + path, {
     ...init,
     headers: {

@@ -1,12 +1,8 @@
 // A server that cannot start says in one clear sentence why and what to change, ends with code 1, and
 // leaves nothing running.
 
-import { execFileSync } from 'node:child_process';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { describe, expect, inject, it } from 'vitest';
 import { startInVain } from '../helpers/server.ts';
 
@@ -22,8 +18,11 @@ function lastWords(output: string): string[] {
     });
 }
 
-async function sentenceOf(environment: Record<string, string>): Promise<string> {
-  const { code, output } = await startInVain(environment);
+async function sentenceOf(
+  environment: Record<string, string>,
+  through: readonly string[] = [],
+): Promise<string> {
+  const { code, output } = await startInVain(environment, through);
   expect(code).toBe(1);
   const words = lastWords(output);
   expect(words).toHaveLength(1);
@@ -41,6 +40,17 @@ async function withTakenPort<T>(work: (port: string) => Promise<T>): Promise<T> 
     stranger.close();
   }
 }
+
+/** Runs a command with a data directory on a disk of 32 MiB that only it sees. */
+const IN_A_SMALL_DISK = [
+  'unshare',
+  '--map-root-user',
+  '--mount',
+  'sh',
+  '-c',
+  'mkdir -p "$HOLDFAST_DATA" && mount -t tmpfs -o size=32m small "$HOLDFAST_DATA" && exec "$@"',
+  'sh',
+];
 
 /** A port on which nothing listens. */
 const NOBODY = '127.0.0.1:1';
@@ -101,14 +111,7 @@ describe('a server does not start, in one sentence', () => {
   });
 
   it('when the disk of the data directory is full', async () => {
-    const parent = mkdtempSync(join(tmpdir(), 'holdfast-full-'));
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=32m,mode=0711', 'tmpfs', parent]);
-    try {
-      const sentence = await sentenceOf({ HOLDFAST_DATA: join(parent, 'data') });
-      expect(sentence).toMatch(/disk of .* is full.*HOLDFAST_DATA/);
-    } finally {
-      execFileSync('umount', [parent]);
-      rmSync(parent, { recursive: true });
-    }
+    const words = await sentenceOf({}, IN_A_SMALL_DISK);
+    expect(words).toMatch(/disk of .* is full.*HOLDFAST_DATA/);
   });
 });

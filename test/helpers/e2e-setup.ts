@@ -1,5 +1,6 @@
 // The one server that most end-to-end files share, since a start costs seconds: started before the
 // first of them, closed after the last. What tests get of it is plain data, by `inject('server')`.
+// Whatever clients did, the server found nothing in itself to log as an error.
 
 import type { TestProject } from 'vitest/node';
 import { type ServerFacts, startServer } from './server.ts';
@@ -24,5 +25,9 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
     databaseUrl,
     scriptedModelUrl,
   });
-  return () => server.close();
+  return async () => {
+    await server.close();
+    const errors = server.lines().filter((line) => line.startsWith('{"level":50'));
+    if (errors.length > 0) throw new Error(`the server logged errors:\n${errors.join('\n')}`);
+  };
 }

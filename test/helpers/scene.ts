@@ -13,7 +13,9 @@ import type {
   EventStreamParams,
 } from '@anthropic-ai/sdk/resources/beta/sessions/events';
 import { conformingFetch } from './conformance.ts';
+import { docker } from './sandbox.ts';
 import type { ServerFacts } from './server.ts';
+import { until } from './until.ts';
 
 export type SessionEvent = BetaManagedAgentsSessionEvent;
 export type StreamEvent = BetaManagedAgentsStreamSessionEvents;
@@ -77,9 +79,14 @@ export class Scene {
     return talk;
   }
 
-  /** Ends and deletes every session of the file; containers go with them. */
+  /** Ends and deletes every session of the scene; throws if one leaves its container behind. */
   async close(): Promise<void> {
     await Promise.all(this.#talks.map((talk) => talk.end()));
+    const names = new Set(this.#talks.map(({ id }) => `holdfast-${id}`));
+    await until('no container is left', async () => {
+      const left = await docker('ps', '-a', '--format', '{{.Names}}');
+      return !left.split('\n').some((name) => names.has(name));
+    });
   }
 }
 

@@ -71,14 +71,16 @@ export async function startServer(environment: Environment = {}): Promise<TestSe
 
 /**
  * A start that is expected to fail: exit code and output, nothing left behind. One that neither
- * serves nor ends is killed after a minute, with null for its code.
+ * serves nor ends is killed after a minute, with null for its code. `through` is a command that runs
+ * the one it is given.
  */
 export async function startInVain(
   environment: Environment,
+  through: readonly string[] = [],
 ): Promise<{ code: number | null; output: string }> {
   const { parent, dataDir } = temporaryDataDirectory();
   const lines: string[] = [];
-  const child = spawnServer({ HOLDFAST_DATA: dataDir, ...environment }, lines);
+  const child = spawnServer({ HOLDFAST_DATA: dataDir, ...environment }, lines, through);
   const deadline = setTimeout(() => child.kill('SIGKILL'), START_MS);
   try {
     // `close` and not `exit`: its last words have been read by then.
@@ -91,11 +93,16 @@ export async function startInVain(
 }
 
 /** Its output is added to `lines`, one entry a line. */
-function spawnServer(environment: Environment, lines: string[]): ChildProcess {
+function spawnServer(
+  environment: Environment,
+  lines: string[],
+  through: readonly string[] = [],
+): ChildProcess {
   const inherited = Object.entries(process.env).filter(
     ([name]) => !/^(HOLDFAST|ANTHROPIC|VITEST|NODE_OPTIONS)/.test(name),
   );
-  const child = spawn(process.execPath, ['main/all-in-one.ts'], {
+  const [program, ...rest] = [...through, process.execPath, 'main/all-in-one.ts'];
+  const child = spawn(program!, rest, {
     cwd: ROOT,
     env: {
       ...Object.fromEntries(inherited),

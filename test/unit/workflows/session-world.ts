@@ -14,6 +14,7 @@ import {
   type StepResult,
   wantsInterrupt,
 } from '../../../workflows/session-state.ts';
+import type { InboxReport } from '../../../activities/messages.ts';
 import { checkTransition } from '../../../workflows/transitions.ts';
 
 export interface ClientEvent {
@@ -202,14 +203,14 @@ export class SessionWorld {
     return this.#report(goes);
   }
 
-  #report(idle: boolean) {
-    const newest = (type: string): number =>
-      this.waiting.filter((event) => event.type === type).at(-1)?.seq ?? 0;
+  #report(idle: boolean): InboxReport {
+    const newest = (type: string) => this.waiting.filter((event) => event.type === type).at(-1);
+    const [message, interrupt] = [newest('user.message'), newest('user.interrupt')];
     return {
-      idle,
-      messagesThrough: newest('user.message'),
-      interruptsThrough: newest('user.interrupt'),
       seq: this.seq,
+      ...(idle ? { idle } : {}),
+      ...(message === undefined ? {} : { messagesThrough: message.seq }),
+      ...(interrupt === undefined ? {} : { interruptsThrough: interrupt.seq }),
     };
   }
 }
