@@ -15,7 +15,7 @@ export const recovery: Row = {
 
 /** what runs when the process dies; each goes on for several seconds */
 const TURNS: Record<string, (tag: string) => string> = {
-  short_commands: (tag) => rounds(tag, 150),
+  short_commands: (tag) => rounds(tag, 100, 'sleep 0.05'),
   long_command: (tag) => rounds(tag, 2, 'sleep 4'),
   model_stream: (tag) => `${tag}\n# tokens 300 20`,
 };

@@ -38,13 +38,14 @@ export const toolOptions: ActivityOptions = {
 
 export const provisionOptions: ActivityOptions = {
   startToCloseTimeout: '10 m',
-  heartbeatTimeout: '30 s',
+  heartbeatTimeout: HEARTBEAT,
   retry: { initialInterval: '1 s', maximumInterval: '10 s', maximumAttempts: 5 },
 };
 
 /** Commits wait for the database as long as it takes: a stalled session is never a lost one. */
 export const commitOptions: ActivityOptions = {
-  startToCloseTimeout: '30 s',
+  // One transaction, keyed by its step: a worker that died in it is noticed by this alone.
+  startToCloseTimeout: '8 s',
   retry: { initialInterval: '200 ms', maximumInterval: '10 s' },
 };
 

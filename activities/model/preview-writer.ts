@@ -70,7 +70,9 @@ export class PreviewWriter {
     const message = this.#message;
     if (message === undefined) return;
     message.gathered += text;
-    if (message.gathered.length >= PREVIEW_GATHER_CHARS_MAX) this.#flush();
+    // The first words go out at once: they are what a person waits for.
+    const isFirst = message.offset === 0;
+    if (isFirst || message.gathered.length >= PREVIEW_GATHER_CHARS_MAX) this.#flush();
     else this.#timer ??= setTimeout(() => this.#flush(), PREVIEW_GATHER_MS);
   }
 

@@ -16,6 +16,8 @@ export interface Kill {
   stories: readonly Story[];
   /** turns that are performed before anything else; 0 where absent */
   calmTurns?: number;
+  /** sends without retries, so a send that loses its answer stays without one */
+  isSentOnce?: boolean;
   /** after the calm turns, before the story goes on */
   prepare?: () => Promise<void>;
   /** resolves at the moment of the kill with its name for the table */
@@ -70,7 +72,7 @@ async function disturb(kill: Kill, cast: readonly Performance[], row: KillRow): 
   const calm = kill.calmTurns ?? 0;
   await Promise.all(cast.map((each) => calmly(each, calm)));
   await kill.prepare?.();
-  const performances = Promise.all(cast.map((each) => each.perform(calm)));
+  const performances = Promise.all(cast.map((each) => each.perform(calm, kill.isSentOnce)));
   // Whatever it rejects with is met below, or after a moment that never came.
   performances.catch(() => {});
   row.when = await Promise.race([kill.moment(cast), failureOf(performances)]);

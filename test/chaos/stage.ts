@@ -95,17 +95,19 @@ export class Performance {
   }
 
   /** Says every message of the story from turn `from` on, each when the one before is answered. */
-  async perform(from = 0): Promise<void> {
+  async perform(from = 0, isSentOnce = false): Promise<void> {
     for (let turn = from; turn < this.story.turns.length; turn += 1) {
-      await this.say(turn);
+      await this.say(turn, isSentOnce);
       await this.idle(turn + 1);
     }
   }
 
-  async say(turn: number): Promise<void> {
-    const { client } = this.#stage;
-    const events = [message(this.story.turns[turn]!)];
-    await client.beta.sessions.events.send(this.sessionId, { events });
+  /** Sends once, or as often as it takes to get an answer. */
+  async say(turn: number, isSentOnce = false): Promise<void> {
+    const { events } = this.#stage.client.beta.sessions;
+    const body = { events: [message(this.story.turns[turn]!)] };
+    if (!isSentOnce) await events.send(this.sessionId, body);
+    else await events.send(this.sessionId, body, { maxRetries: 0 }).catch(refuseAllButLoss);
   }
 
   /** Resolves when the session has become idle for the `times`th time. */
@@ -152,6 +154,10 @@ export class Performance {
       if (!(error instanceof Anthropic.APIError)) throw error;
     }
   }
+}
+
+function refuseAllButLoss(error: unknown): void {
+  if (!(error instanceof Anthropic.APIConnectionError)) throw error;
 }
 
 function countOf(events: readonly { type: string }[], type: string): number {

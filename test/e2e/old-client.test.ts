@@ -63,8 +63,12 @@ describe('a client of SDK 0.86.1', () => {
   });
 
   it('sends first and sees the whole turn all the same, 20 times', async () => {
+    const agent = await client.beta.agents.create({ name: 'without tools', model: MODEL });
     for (let repeat = 0; repeat < 20; repeat += 1) {
-      const { id } = await newSession();
+      const { id } = await client.beta.sessions.create({
+        agent: agent.id,
+        environment_id: environmentId,
+      });
       await client.beta.sessions.events.send(id, text('= Hello.'));
       const events = await untilIdle(await client.beta.sessions.events.stream(id));
       expect(events.map(({ type }) => String(type))).toContain('user.message');

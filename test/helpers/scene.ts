@@ -147,15 +147,14 @@ export class Talk {
   async end(): Promise<void> {
     for (const tape of this.#tapes) tape.close();
     try {
-      if ((await this.status()) !== 'idle') {
-        const tape = await this.tape();
+      if (isAtWork(await this.status())) {
         await this.interrupt();
-        if ((await this.status()) === 'running') await tape.untilIdle();
-        tape.close();
+        // What waited is answered first; there may be a turn of it.
+        await until('the session is at rest', async () => !isAtWork(await this.status()));
       }
       await this.client.beta.sessions.delete(this.id);
     } catch (error) {
-      if (!(error instanceof Anthropic.APIError)) throw error;
+      if (!(error instanceof Anthropic.NotFoundError)) throw error;
     }
   }
 }
@@ -226,6 +225,8 @@ export class Tape {
     }
   }
 }
+
+const isAtWork = (status: string): boolean => status === 'running' || status === 'rescheduling';
 
 /** A user's message of one text. */
 export function message(text: string) {

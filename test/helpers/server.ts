@@ -35,7 +35,7 @@ export interface TestServer extends ServerFacts {
   lines(): readonly string[];
   /** Sends the signal and waits for the end; what runs beside the server ends with SIGTERM only. */
   end(signal?: NodeJS.Signals): Promise<void>;
-  /** Starts it again on the same data directory; the facts above are those of the new run. */
+  /** Starts it again, on the same data directory and the same port. */
   start(): Promise<void>;
   /** Ends it and removes everything it ever made. */
   close(): Promise<void>;
@@ -155,7 +155,9 @@ class ServerRun implements TestServer {
   }
 
   async start(): Promise<void> {
-    const child = spawnServer(this.#environment, this.#lines);
+    // Started again, it is where its clients know it to be.
+    const port = this.url === '' ? {} : { HOLDFAST_PORT: new URL(this.url).port };
+    const child = spawnServer({ ...this.#environment, ...port }, this.#lines);
     this.#child = child;
     await until('the server serves', () => this.#serves(child), {
       timeoutMs: START_MS,
