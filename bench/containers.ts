@@ -1,5 +1,5 @@
-// The container engine without anything of ours between: what the baselines are measured with, and how
-// the bench cleans up after itself.
+// The container engine without anything of ours between: what the baselines are measured with, and
+// how the bench cleans up after itself.
 import Docker from 'dockerode';
 import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';

@@ -1,6 +1,6 @@
-// The clients of the row session_creates, as a process of their own: so many connections that are kept
-// alive, each sending its next request when the last is answered. Arguments: one JSON object. Prints
-// one JSON object: how many were answered, and how long they took.
+// The clients of the row session_creates, as a process of their own: so many connections that are
+// kept alive, each sending its next request when the last is answered. Arguments: one JSON object.
+// Prints one JSON object: how many were answered, and how long they took.
 import { Agent, request } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { percentile, rounded } from './statistics.ts';

@@ -1,6 +1,6 @@
-// What the engine costs when nothing of ours runs in it, on the same Temporal server: the time from one
-// no-op activity to the next, and from a signal to an activity. Printed beside the rows that build on
-// them.
+// What the engine costs when nothing of ours runs in it, on the same Temporal server: the time from
+// one no-op activity to the next, and from a signal to an activity. Printed beside the rows that
+// build on them.
 import { Client, Connection } from '@temporalio/client';
 import { NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { fileURLToPath } from 'node:url';

@@ -1,6 +1,6 @@
-// What a round leaves in Temporal: history events and bytes, for a command that ends within the window of
-// the local activity and for one that does not. A round is what lies between two model calls, so what a
-// turn costs once is not in it.
+// What a round leaves in Temporal: history events and bytes, for a command that ends within the
+// window of the local activity and for one that does not. A round is what lies between two model
+// calls, so what a turn costs once is not in it.
 import { Client, Connection } from '@temporalio/client';
 import { newTag } from './model-clock.ts';
 import type { Bench, Figures, Row } from './row.ts';

@@ -1,5 +1,5 @@
-// How long a user waits for a stop: `user.interrupt` while the container sleeps for ten minutes, to the
-// session being idle; afterwards the process is gone and the next message works.
+// How long a user waits for a stop: `user.interrupt` while the container sleeps for ten minutes, to
+// the session being idle; afterwards the process is gone and the next message works.
 import { setTimeout as pause } from 'node:timers/promises';
 import { docker } from './containers.ts';
 import { newTag } from './model-clock.ts';

@@ -1,5 +1,5 @@
-// What happens when many use the server: a hundred sessions at work at once beside the plain loop doing
-// the same, and a hundred that only wait.
+// What happens when many use the server: a hundred sessions at work at once beside the plain loop
+// doing the same, and a hundred that only wait.
 import { setTimeout as pause } from 'node:timers/promises';
 import { newTag } from './model-clock.ts';
 import { memoryOf, withMemoryPeak } from './process-memory.ts';

@@ -1,6 +1,6 @@
-// The bench's clock: the scripted model itself, which notes when a request arrives and when the last
-// byte of its answer went out. Server and plain loop speak to the same process, so both are measured
-// by one instrument that adds nothing to either.
+// The bench's clock: the scripted model itself, which notes when a request arrives and when the
+// last byte of its answer went out. Server and plain loop speak to the same process, so both are
+// measured by one instrument that adds nothing to either.
 
 /** One model request, in milliseconds since 1970 with a fraction. */
 export interface ModelRequestTimes {

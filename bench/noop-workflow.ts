@@ -1,5 +1,5 @@
-// The engine alone: activities that do nothing, one after the other, and a signal that asks for one. What
-// remains of a round when all of ours is taken away; for the worker in engine-floor.ts.
+// The engine alone: activities that do nothing, one after the other, and a signal that asks for
+// one. What remains of a round when all of ours is taken away; for the worker in engine-floor.ts.
 import { condition, defineSignal, proxyActivities, setHandler } from '@temporalio/workflow';
 
 /** Asks for one activity. */

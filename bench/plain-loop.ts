@@ -1,7 +1,7 @@
-// What a user would write without us, and what every figure is compared with: the official SDK against
-// the same scripted model, one container, one `docker exec` per tool call through dockerode, nothing
-// durable. A process of its own (bench/plain-player.ts starts it), as the server is one; it takes
-// orders and answers over the fork's channel.
+// What a user would write without us, and what every figure is compared with: the official SDK
+// against the same scripted model, one container, one `docker exec` per tool call through
+// dockerode, nothing durable. A process of its own (bench/plain-player.ts starts it), as the server
+// is one; it takes orders and answers over the fork's channel.
 import Anthropic from '@anthropic-ai/sdk';
 import type Docker from 'dockerode';
 import { execIn, startPlainContainer } from './containers.ts';

@@ -1,5 +1,6 @@
 // Starts the plain loop as a process and hands it conversations: the baseline's counterpart of
-// sessions.ts. The same process plays all of a run, so it is as warm as the server it is held against.
+// sessions.ts. The same process plays all of a run, so it is as warm as the server it is held
+// against.
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';

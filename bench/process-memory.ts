@@ -1,5 +1,5 @@
-// How much memory processes hold, read from Linux: the proportional share (PSS), in which a page that
-// several processes share counts once. Elsewhere than on Linux the answer is NaN.
+// How much memory processes hold, read from Linux: the proportional share (PSS), in which a page
+// that several processes share counts once. Elsewhere than on Linux the answer is NaN.
 import { readdirSync, readFileSync } from 'node:fs';
 import type { ServerProcess } from './server-process.ts';
 import { rounded } from './statistics.ts';

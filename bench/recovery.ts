@@ -1,6 +1,6 @@
-// How soon a session goes on after kill -9: the server process dies while a turn runs (between short
-// commands, during a long one, in the middle of a model's stream), is started again at once, and the
-// log's next event is awaited. Moments are drawn from a printed seed.
+// How soon a session goes on after kill -9: the server process dies while a turn runs (between
+// short commands, during a long one, in the middle of a model's stream), is started again at once,
+// and the log's next event is awaited. Moments are drawn from a printed seed.
 import { setTimeout as pause } from 'node:timers/promises';
 import { newTag } from './model-clock.ts';
 import { type Bench, type Figures, type Row, size } from './row.ts';

@@ -2,7 +2,7 @@
 // under bench/results/ with the settings they were taken with.
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { availableParallelism, cpus, loadavg, totalmem } from 'node:os';
+import { availableParallelism, cpus, totalmem } from 'node:os';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Figures } from './row.ts';
@@ -50,6 +50,8 @@ function asText(value: unknown): string {
 /** Adds the run to the day's file; returns its path from the project's root. */
 export function keepResults(run: {
   startedAt: Date;
+  /** of the minute before: what else the machine was doing */
+  loadAverage: number;
   figures: readonly Figures[];
   misses: readonly string[];
   isQuick: boolean;
@@ -60,7 +62,7 @@ export function keepResults(run: {
   runs.push({
     started_at: run.startedAt.toISOString(),
     took_s: Math.round((Date.now() - run.startedAt.getTime()) / 1_000),
-    settings: settings(run.isQuick),
+    settings: { ...settings(run.isQuick), load_average: run.loadAverage },
     misses: run.misses,
     rows: run.figures,
   });
@@ -76,8 +78,6 @@ function settings(isQuick: boolean): Record<string, unknown> {
     cpus: availableParallelism(),
     cpu: cpus()[0]?.model.trim(),
     memory_gib: Math.round(totalmem() / GIBIBYTE),
-    // Of the last five minutes: what else the machine was doing.
-    load_average: Math.round(loadavg()[1]! * 100) / 100,
   };
 }
 

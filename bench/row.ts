@@ -1,5 +1,6 @@
-// What a row of the bench is: a name, a target of the issue, and a measurement that prints as one JSON
-// object. `p50_ms`, `p95_ms`, `baseline_p50_ms`, `ratio` and `slope` mean the same in every row.
+// What a row of the bench is: a name, a target of the issue, and a measurement that prints as one
+// JSON object. `p50_ms`, `p95_ms`, `baseline_p50_ms`, `ratio` and `slope` mean the same in every
+// row.
 import type { PlainPlayer } from './plain-player.ts';
 import type { ServerProcess } from './server-process.ts';
 import type { Sessions } from './sessions.ts';

@@ -1,5 +1,5 @@
-// Every row of the bench, in the order in which they are measured, and the bounds that the issue and
-// design.md 14 set for them.
+// Every row of the bench, in the order in which they are measured, and the bounds that the issue
+// and design.md 14 set for them.
 import { history } from './history.ts';
 import { interrupt } from './interrupt.ts';
 import { hundredSessions, idleMemory } from './many-sessions.ts';

@@ -1,7 +1,8 @@
-// `npm run bench`: measures every row, prints a table, or with `-- --json` one JSON object a line, keeps
-// the results under bench/results/, and exits 1 when a target is missed, naming the misses. `--only
-// step_gap,turn_start` selects rows, `--quick` makes them short, `--cpu-profile <directory>` profiles
-// the server. Progress goes to stderr.
+// `npm run bench`: measures every row, prints a table, or with `-- --json` one JSON object a line,
+// keeps the results under bench/results/, and exits 1 when a target is missed, naming the misses.
+// `--only step_gap,turn_start` selects rows, `--quick` makes them short, `--cpu-profile
+// <directory>` profiles the server. Progress goes to stderr.
+import { loadavg } from 'node:os';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { PlainPlayer } from './plain-player.ts';
@@ -80,6 +81,7 @@ async function main(): Promise<void> {
   }
   const bench = openBench(cleanup);
   const startedAt = new Date();
+  const [loadAverage = 0] = loadavg();
   const figures: Figures[] = [];
   const failures: string[] = [];
   try {
@@ -99,7 +101,7 @@ async function main(): Promise<void> {
   }
   const misses = [...failures, ...missesOf(figures)];
   if (!values.json) printTable(figures);
-  const file = keepResults({ startedAt, figures, misses, isQuick: values.quick });
+  const file = keepResults({ startedAt, loadAverage, figures, misses, isQuick: values.quick });
   say(`kept in ${file}`);
   for (const miss of misses) say(`MISSED ${miss}`);
   process.exit(misses.length === 0 ? 0 : 1);

@@ -1,6 +1,6 @@
-// The sandbox room alone, with its own host in this process: what a tool call costs over the work inside
-// the container, against `docker exec`; and how long a sandbox takes to be there, cold, kept, paused and
-// stopped, against the engine asked directly.
+// The sandbox room alone, with its own host in this process: what a tool call costs over the work
+// inside the container, against `docker exec`; and how long a sandbox takes to be there, cold,
+// kept, paused and stopped, against the engine asked directly.
 import type Docker from 'dockerode';
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';

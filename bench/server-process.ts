@@ -1,6 +1,6 @@
-// The server under measurement: main/all-in-one.ts as a child process on a temporary data directory and
-// free ports, with the scripted model at full speed. Promise: `close` leaves nothing behind, neither
-// processes nor containers nor files, also after a kill -9.
+// The server under measurement: main/all-in-one.ts as a child process on a temporary data directory
+// and free ports, with the scripted model at full speed. Promise: `close` leaves nothing behind,
+// neither processes nor containers nor files, also after a kill -9.
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';

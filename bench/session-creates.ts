@@ -1,5 +1,6 @@
-// How many sessions a minute the server creates for twenty clients that are a process of their own, and
-// for one. Beside it the same clients reading one agent: what HTTP, the key and one query cost alone.
+// How many sessions a minute the server creates for twenty clients that are a process of their own,
+// and for one. Beside it the same clients reading one agent: what HTTP, the key and one query cost
+// alone.
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';

@@ -1,5 +1,5 @@
-// A client of the server as any user would write it, with the official SDK: an agent with the default
-// toolset, an environment, sessions, and turns that are read from the stream to their idle.
+// A client of the server as any user would write it, with the official SDK: an agent with the
+// default toolset, an environment, sessions, and turns that are read from the stream to their idle.
 import Anthropic from '@anthropic-ai/sdk';
 import type { ServerProcess } from './server-process.ts';
 import { nowMs } from './statistics.ts';

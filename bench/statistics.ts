@@ -1,5 +1,5 @@
-// The few figures that every row of the bench is made of: percentiles of samples, and paired work in
-// an order that favours neither side.
+// The few figures that every row of the bench is made of: percentiles of samples, and paired work
+// in an order that favours neither side.
 
 /** The value below which the share `p` (0 to 1) of the samples lies; NaN without samples. */
 export function percentile(samples: readonly number[], p: number): number {

@@ -1,6 +1,6 @@
-// The row that the project is judged by: the time between the end of a model response that asks for one
-// command and the next model request. Blocks of rounds alternate with the plain loop's; then one long
-// turn each shows whether a round gets slower with the length of the conversation.
+// The row that the project is judged by: the time between the end of a model response that asks for
+// one command and the next model request. Blocks of rounds alternate with the plain loop's; then
+// one long turn each shows whether a round gets slower with the length of the conversation.
 import { gapsOf, newTag, requestsOf } from './model-clock.ts';
 import { type Bench, type Figures, type Row, size } from './row.ts';
 import { rounds } from './sessions.ts';
@@ -51,7 +51,9 @@ async function measureStepGap(bench: Bench): Promise<Figures[]> {
   ];
 }
 
-/** p50 of the last tenth over p50 of the first: rounds 900 to 1,000 over 1 to 100 at full length. */
+/**
+ * p50 of the last tenth over p50 of the first: rounds 900 to 1,000 over 1 to 100 at full length.
+ */
 function slope(gaps: readonly number[]): number {
   const tenth = Math.floor(gaps.length / 10);
   return median(gaps.slice(-tenth)) / median(gaps.slice(0, tenth));

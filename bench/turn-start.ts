@@ -1,6 +1,6 @@
 // How soon a message is at work: from the accepted POST to the model request, in a session that was
-// never used and in one that waits; and how soon its reader sees the first words of the answer. Beside
-// them what the engine alone takes, and what the SDK alone takes straight from the model.
+// never used and in one that waits; and how soon its reader sees the first words of the answer.
+// Beside them what the engine alone takes, and what the SDK alone takes straight from the model.
 import Anthropic from '@anthropic-ai/sdk';
 import { setTimeout as pause } from 'node:timers/promises';
 import { type EngineFloor, measureEngineFloor } from './engine-floor.ts';

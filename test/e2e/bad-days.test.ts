@@ -65,13 +65,13 @@ async function runningCommand(talk: Talk): Promise<() => Promise<unknown>> {
       () => false,
     );
   await talk.say(
-    '$ echo x >> ran; touch begun; until [ -e go ]; do sleep 0.1; done; echo went\n$ cat ran | wc -l',
+    '$ echo x >> ran; touch begun; until [ -e go ]; do sleep 0.1; done; echo went\n$ wc -l < ran',
   );
   await until('the command runs', isThere);
   return () => docker('exec', `holdfast-${talk.id}`, 'touch', '/workspace/go');
 }
 
-/** Exactly one result a call, each span closed once, one idle: what an undisturbed turn looks like. */
+/** One result a call, each span closed once, one idle: what an undisturbed turn looks like. */
 async function expectOneWholeTurn(talk: Talk): Promise<void> {
   const events = await talk.history();
   const count = (type: string) => typesOf(events).filter((each) => each === type).length;
@@ -84,6 +84,31 @@ async function expectOneWholeTurn(talk: Talk): Promise<void> {
 }
 
 const isIdle = (talk: Talk) => async () => (await talk.status().catch(() => '')) === 'idle';
+
+describe('a server that is told to stop', () => {
+  it('ends with 0, leaves the command running, and goes on when it is started again', async () => {
+    const talk = await scene.newTalk();
+    const go = await runningCommand(talk);
+    expect(await server.end('SIGTERM')).toBe(0);
+    await go();
+    await server.start();
+    await until('the turn is over', isIdle(talk), { timeoutMs: 90_000 });
+    await expectOneWholeTurn(talk);
+  });
+
+  it('ends the streams of its readers, who resume where they were', async () => {
+    const talk = await scene.newTalk();
+    await talk.turn('= One.');
+    const tape = await talk.tape();
+    const over = tape.over;
+    expect(await server.end('SIGTERM')).toBe(0);
+    await over;
+    await server.start();
+    const events = await talk.turn('= Two.');
+    expect(typesOf(events)[0]).toBe('user.message');
+    expect(stopReasonOf(events)).toBe('end_turn');
+  });
+});
 
 describe('while PostgreSQL is away', () => {
   it('requests are refused as to be tried again, and a running command goes on', async () => {
@@ -105,14 +130,14 @@ describe('while PostgreSQL is away', () => {
     await without(postgres, 'database', async () => {});
     await talk.say('= Hello.');
     const seen = await Promise.race([tape.untilIdle().catch(() => null), tape.over]);
-    // A stream may end by an error then; a client opens it again. What it may not do is fall silent.
+    // It may end by an error then, and a client opens it again. What it may not is fall silent.
     const events = Array.isArray(seen) ? seen : await (await talk.tape()).untilIdle();
     expect(typesOf(events)).toContain('agent.message');
   });
 });
 
 describe('while Temporal is away', () => {
-  it('sessions are created, messages accepted, histories read; the work is done later', async () => {
+  it('sessions are created, messages accepted, histories read; work is done later', async () => {
     const earlier = await scene.newTalk();
     await earlier.turn('= Hello.');
     let later: Talk | undefined;

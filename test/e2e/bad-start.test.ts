@@ -1,5 +1,5 @@
-// A server that cannot start says in one clear sentence why and what to change, ends with code 1, and
-// leaves nothing running.
+// A server that cannot start says in one clear sentence why and what to change, ends with code 1,
+// and leaves nothing running.
 
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';

@@ -10,7 +10,6 @@ import {
   userTexts,
 } from '../helpers/model-proxy.ts';
 import {
-  message,
   ofType,
   resultsOf,
   Scene,
@@ -173,6 +172,23 @@ describe('an endpoint', () => {
     expect(stopReasonOf(await talk.turn('= Back again.'))).toBe('end_turn');
   });
 
+  it('that fails for good flushes what was queued meanwhile', async () => {
+    const talk = await scene.newTalk();
+    const gate = Promise.withResolvers<void>();
+    proxy.failures.push({ kind: 'status', status: 400, after: gate.promise });
+    const tape = await talk.tape();
+    await talk.say('first');
+    await tape.untilType('span.model_request_start');
+    const [queued] = await talk.say('= never said');
+    gate.resolve();
+    const events = await tape.untilIdle();
+    expect(stopReasonOf(events)).toBe('retries_exhausted');
+    const flushed = (await talk.history()).find(({ id }) => id === queued!.id);
+    expect(Date.parse(flushed!.processed_at!)).not.toBeNaN();
+    expect(await talk.status()).toBe('idle');
+    expect(stopReasonOf(await talk.turn('= Next.'))).toBe('end_turn');
+  });
+
   it('that is down is waited for, and the turn goes on when it is back', async () => {
     const talk = await scene.newTalk();
     const tape = await talk.tape();
@@ -246,13 +262,7 @@ describe('an endpoint', () => {
     await talk.turn('MARKER-CRASH\n# think about it\n$ echo one');
     await server.end('SIGKILL');
     await server.start();
-    const again = await Scene.open(server);
-    const later = await again.client.beta.sessions.events.send(talk.id, {
-      events: [message('= After.')],
-    });
-    expect(later.data).toHaveLength(1);
-    const stream = await again.client.beta.sessions.events.stream(talk.id);
-    for await (const event of stream) if (event.type === 'session.status_idle') break;
+    expect(stopReasonOf(await talk.turn('= After.'))).toBe('end_turn');
     const signatures = requestsWith('MARKER-CRASH').map((request) =>
       request.messages
         .flatMap(({ content }) => (typeof content === 'string' ? [] : content))
@@ -260,7 +270,5 @@ describe('an endpoint', () => {
     );
     expect(signatures.at(-1)).toEqual(signatures[1]);
     expect(signatures[1]).toHaveLength(1);
-    await again.client.beta.sessions.delete(talk.id);
-    await again.close();
   });
 });

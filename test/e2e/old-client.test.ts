@@ -2,11 +2,13 @@
 // `anthropic-version: 2023-06-01`, `?beta=true`. Nothing is changed but the base URL and the key.
 
 import AnthropicOld from 'anthropic-sdk-0-86';
-import type { BetaManagedAgentsStreamSessionEvents as OldEvent } from 'anthropic-sdk-0-86/resources/beta/sessions/events';
+import type * as OldEvents from 'anthropic-sdk-0-86/resources/beta/sessions/events';
 import { beforeAll, describe, expect, inject, it } from 'vitest';
 import { conformingFetch } from '../helpers/conformance.ts';
 import { MODEL } from '../helpers/scene.ts';
 import { until } from '../helpers/until.ts';
+
+type OldEvent = OldEvents.BetaManagedAgentsStreamSessionEvents;
 
 let client: AnthropicOld;
 let agentId: string;

@@ -1,5 +1,6 @@
-// A recorded conversation with the hosted service, played against this server: status codes, headers,
-// id shapes, null against absent. What may differ is test/helpers/known-differences.ts, with causes.
+// A recorded conversation with the hosted service, played against this server: status codes,
+// headers, id shapes, null against absent. What may differ is test/helpers/known-differences.ts,
+// with causes.
 
 import { describe, expect, inject, it } from 'vitest';
 import { replayRecording } from '../helpers/recordings.ts';

@@ -1,5 +1,5 @@
-// Messages sent while a turn runs: each is read by the next model call, once, in order. What the model
-// read is seen in its requests. docs: managed-agents/events-and-streaming; behaviour 6.3.
+// Messages sent while a turn runs: each is read by the next model call, once, in order. What the
+// model read is seen in its requests. docs: managed-agents/events-and-streaming; behaviour 6.3.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
@@ -152,7 +152,7 @@ describe('a message', () => {
     expect(requestsWith('MARKER-STREAM')).toHaveLength(2);
   });
 
-  it('sent the moment the turn ends is answered, in this turn or the next, never lost', async () => {
+  it('sent the moment the turn ends is answered, in this turn or the next', async () => {
     const talk = await scene.newTalk();
     const tape = await talk.tape();
     const repeats = 15;

@@ -92,7 +92,7 @@ describe('a fast turn, with no delay in the model', () => {
     expect(typesOf(await tape.untilIdle())).toEqual(PLAIN_TURN);
   });
 
-  it('is not replayed to a client that has seen it: the next stream begins at its tail', async () => {
+  it('is not replayed to who has seen it: the next stream begins at its tail', async () => {
     const talk = await plain.newTalk();
     const first = await talk.tape();
     await talk.say('= One.');

@@ -33,19 +33,20 @@ const PREVIEWS = { message: 'MARK-EARLY', command: 'MARK-COMMAND', title: 'MARK-
 const echoOf = (marker: string): string => `printf '%s-%s\\n' ${marker.replace('-', ' ')}`;
 const pad = (chars: number): string => '.'.repeat(chars);
 
-/** One session that says every marker, short and long commands, steering, a failure, an interrupt. */
+/** One session that says every marker, in commands short and long, and is interrupted. */
 async function sayEverything(scene: Scene, proxy: ModelProxy): Promise<Talk> {
   const talk = await scene.newTalk({
     title: `The ${PREVIEWS.title}`,
     metadata: { note: MARKERS.metadata },
   });
+  const farInCommand = `${pad(CALL_SUMMARY_CHARS_MAX)} ${MARKERS.farInCommand}`;
   await talk.turn(
     [
       `${PREVIEWS.message} ${MARKERS.secretInMessage} ${pad(SIGNAL_PREVIEW_CHARS_MAX)}`,
       MARKERS.farInMessage,
       `# think ${MARKERS.thinking}`,
       `= ${MARKERS.answer}`,
-      `$ : ${PREVIEWS.command}; ${echoOf(MARKERS.output)}; : ${pad(CALL_SUMMARY_CHARS_MAX)} ${MARKERS.farInCommand}`,
+      `$ : ${PREVIEWS.command}; ${echoOf(MARKERS.output)}; : ${farInCommand}`,
       `$ sleep 0.6; ${echoOf(MARKERS.longOutput)}`,
       `@write ${JSON.stringify({ file_path: '/workspace/f', content: MARKERS.fileContent })}`,
       '@read {"file_path":"/workspace/f"}',
@@ -121,6 +122,15 @@ describe.each([
     expect(await foundIn(temporal, { ...MARKERS, ...keys })).toEqual([]);
   });
 
+  it('has a server beside it that logs none of it either', () => {
+    const log = server.lines().join('\n');
+    // What an endpoint says of a failure is for the operator, who has no other place to read it.
+    const { failure: _, ...markers } = MARKERS;
+    for (const word of [...Object.values({ ...markers, ...PREVIEWS }), server.apiKey]) {
+      expect(log).not.toContain(word);
+    }
+  });
+
   it(`has the short previews only while they are ${previews}`, async () => {
     const found = await foundIn(temporal, { ...PREVIEWS, agent: 'MARK-AGENT' });
     const facts = await temporal.facts(talk.id);
@@ -150,7 +160,7 @@ describe('a session in the Temporal UI', () => {
     await scene.close();
   });
 
-  it('is found by the session id, with title and agent, while it runs and when it is idle', async () => {
+  it('is found by its id, with title and agent, while it runs and when it is idle', async () => {
     const talk = await scene.newTalk({ title: 'Look at the door' });
     const tape = await talk.tape();
     await talk.say('$ until [ -e go ]; do sleep 0.1; done');

@@ -110,7 +110,7 @@ describe('bash', () => {
     expect(resultsOf(events)[1]).toBe('[]\nkept');
   });
 
-  it('a command past its own limit is an error with the output so far, and bash works on', async () => {
+  it('a command past its limit is an error with the output so far, and bash works on', async () => {
     const events = await talk.turn(
       `${call('bash', { command: 'echo begun; sleep 600', timeout_ms: 700 })}\n$ echo next`,
     );

@@ -1,6 +1,6 @@
-// A Messages endpoint in front of the scripted model, in the test's own process: keeps every request
-// it passed on, so that a test sees what the model saw, and can fail like an endpoint does: answer an
-// error, cut a stream, be down. Real HTTP on both sides.
+// A Messages endpoint in front of the scripted model, in the test's own process: keeps every
+// request it passed on, so that a test sees what the model saw, and can fail like an endpoint does:
+// answer an error, cut a stream, be down. Real HTTP on both sides.
 
 import { once } from 'node:events';
 import {
@@ -33,7 +33,14 @@ export interface ModelBlock {
 
 /** What the next requests get instead of the model's answer, one each, in order. */
 export type ProxyFailure =
-  | { kind: 'status'; status: number; headers?: Record<string, string>; body?: unknown }
+  | {
+      kind: 'status';
+      status: number;
+      headers?: Record<string, string>;
+      body?: unknown;
+      /** the answer waits for it */
+      after?: Promise<unknown>;
+    }
   /** the connection ends after the first bytes of the answer */
   | { kind: 'cut' };
 
@@ -100,7 +107,10 @@ async function passOn(
   const body = Buffer.concat(chunks);
   to.requests.push(JSON.parse(body.toString('utf8')) as ModelRequest);
   const failure = to.failures.shift();
-  if (failure?.kind === 'status') return answer(response, failure);
+  if (failure?.kind === 'status') {
+    await failure.after;
+    return answer(response, failure);
+  }
   const { method, url: path, headers } = incoming;
   const upstream = request({ port: to.modelPort, host: '127.0.0.1', method, path, headers });
   upstream.end(body);

@@ -16,7 +16,7 @@ import { removeMovedPostgres } from '../../store/embedded.ts';
 import { ROOT } from './source-files.ts';
 import { until } from './until.ts';
 
-/** What a test needs to know of a server; plain data, so that it can be handed to test processes. */
+/** What a test needs to know of a server; plain data, so that it can cross to test processes. */
 export interface ServerFacts {
   url: string;
   apiKey: string;
@@ -33,8 +33,11 @@ export interface TestServer extends ServerFacts {
   readonly pid: number;
   /** every line of its log so far */
   lines(): readonly string[];
-  /** Sends the signal and waits for the end; what runs beside the server ends with SIGTERM only. */
-  end(signal?: NodeJS.Signals): Promise<void>;
+  /**
+   * Sends the signal and waits for the end; the answer is the exit code, null after a kill. What
+   * runs beside the server ends with SIGTERM only.
+   */
+  end(signal?: NodeJS.Signals): Promise<number | null>;
   /** Starts it again, on the same data directory and the same port. */
   start(): Promise<void>;
   /** Ends it and removes everything it ever made. */
@@ -70,9 +73,9 @@ export async function startServer(environment: Environment = {}): Promise<TestSe
 }
 
 /**
- * A start that is expected to fail: exit code and output, nothing left behind. One that neither
- * serves nor ends is killed after a minute, with null for its code. `through` is a command that runs
- * the one it is given.
+ * A start that is expected to fail: exit code and output, nothing left behind. One that does not
+ * end is killed after a minute, with null for its code. `through` is a command that runs the one it
+ * is given.
  */
 export async function startInVain(
   environment: Environment,
@@ -156,7 +159,7 @@ class ServerRun implements TestServer {
 
   async start(): Promise<void> {
     // Started again, it is where its clients know it to be.
-    const port = this.url === '' ? {} : { HOLDFAST_PORT: new URL(this.url).port };
+    const port: Environment = this.url === '' ? {} : { HOLDFAST_PORT: new URL(this.url).port };
     const child = spawnServer({ ...this.#environment, ...port }, this.#lines);
     this.#child = child;
     await until('the server serves', () => this.#serves(child), {
@@ -200,12 +203,14 @@ class ServerRun implements TestServer {
     return `postgres://holdfast:${password}@127.0.0.1:${port}/holdfast`;
   }
 
-  async end(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
+  async end(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
     const child = this.#child;
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
-    const ended = once(child, 'exit');
+    if (child === undefined || child.signalCode !== null) return null;
+    if (child.exitCode !== null) return child.exitCode;
+    const ended = once(child, 'exit') as Promise<[number | null]>;
     child.kill(signal);
-    await ended;
+    const [code] = await ended;
+    return code;
   }
 
   async close(): Promise<void> {

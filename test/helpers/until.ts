@@ -5,7 +5,7 @@
 const TIMEOUT_MS = 30_000;
 const POLL_MS = 20;
 
-/** Asks until the answer is neither undefined nor false, and returns it; throws after `timeoutMs`. */
+/** Asks until the answer is neither undefined nor false, and returns it; throws when it is late. */
 export async function until<T>(
   what: string,
   ask: () => Promise<T | false | undefined> | T | false | undefined,
