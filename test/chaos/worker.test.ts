@@ -105,15 +105,12 @@ describe.each(PAUSE_POINTS)('$means', ({ moment, means, cutRequests }) => {
     const chosen = [longCommand(1), shortCommands, parallelCalls];
     const isLater = n % 2 === 0;
     const stories = isLater ? chosen.map(secondTurn) : chosen;
-    await worker.end('SIGTERM');
-    if (isLater) await worker.start();
-    else await worker.start({ HOLDFAST_TEST_PAUSE_AT: moment });
+    await recover();
     await prove(stage, {
       what: 'worker',
       stories,
       calmTurns: isLater ? 1 : 0,
       async prepare() {
-        if (!isLater) return;
         await worker.end('SIGTERM');
         await worker.start({ HOLDFAST_TEST_PAUSE_AT: moment });
       },
