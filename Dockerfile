@@ -3,7 +3,7 @@
 # the tools of development.
 FROM node:24-bookworm-slim AS build
 WORKDIR /opt/holdfast
-COPY package.json package-lock.json setup.mjs ./
+COPY package.json package-lock.json setup.mjs patches.mjs ./
 RUN node setup.mjs --packages
 COPY . .
 RUN node main/prepare.ts \

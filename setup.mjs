@@ -1,5 +1,5 @@
 // Sets everything up that a fresh clone needs: packages with Node 24, the Temporal program, Docker,
-// the sandbox image. Runs on Node 20, before anything is installed, so it imports nothing.
+// the sandbox image. Runs on Node 20, before anything is installed, so it imports no package.
 // Promises: it can be run again at any time and then takes a moment; each step says what it does
 // and how long it took; where a step needs a person, one sentence says what to do.
 import { spawn } from 'node:child_process';
@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { applyPatches } from './patches.mjs';
 
 const ROOT = dirname(fileURLToPath(import.meta.url));
 const MODULES = join(ROOT, 'node_modules');
@@ -65,64 +66,6 @@ async function step(name, work) {
 
 // ── Packages ───────────────────────────────────────────────────────────────────────────────────
 
-/**
- * The PostgreSQL driver ends the process when its server dies under an open transaction: it writes
- * to a connection that is gone, from a callback that nobody can catch (porsager/postgres issues
- * 1154 and 1208, unfixed in 3.4.9). Patched, such a query is refused like any other on a lost
- * connection, and a lost transaction never touches the connection's next life.
- */
-const PATCHES = [
-  {
-    file: 'postgres/src/connection.js',
-    find: `    if (stream)
-      return queryError(q, Errors.generic('COPY_IN_PROGRESS'`,
-    replace: `    if (!socket) {
-      queryError(q, Errors.connection('CONNECTION_CLOSED', options))
-      return true
-    }
-
-    if (stream)
-      return queryError(q, Errors.generic('COPY_IN_PROGRESS'`,
-  },
-  {
-    file: 'postgres/src/connection.js',
-    find: `    const x = socket.write(chunk, fn)
-    nextWriteTimer !== null`,
-    replace: `    const x = socket ? socket.write(chunk, fn) : false
-    nextWriteTimer !== null`,
-  },
-  {
-    file: 'postgres/src/connection.js',
-    find: `    clearImmediate(nextWriteTimer)
-    socket.removeListener('data', data)`,
-    replace: `    clearImmediate(nextWriteTimer)
-    chunk = nextWriteTimer = null
-    socket.removeListener('data', data)`,
-  },
-  {
-    file: 'postgres/src/index.js',
-    find: 'new Promise((_, reject) => connection.onclose = reject)',
-    replace: 'new Promise((_, reject) => connection.onclose = e => (lost = e, reject(e)))',
-  },
-  {
-    file: 'postgres/src/index.js',
-    find: `      , connection
-      , prepare = null`,
-    replace: `      , connection
-      , lost = null
-      , prepare = null`,
-  },
-  {
-    file: 'postgres/src/index.js',
-    find: `        q.catch(e => uncaughtError || (uncaughtError = e))
-        c.queue`,
-    replace: `        q.catch(e => uncaughtError || (uncaughtError = e))
-        if (lost)
-          return q.reject(lost)
-        c.queue`,
-  },
-];
-
 async function installPackages(doing) {
   if (!arePackagesInstalled()) {
     doing('npm ci');
@@ -130,7 +73,7 @@ async function installPackages(doing) {
     const quiet = ['--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
     await run('npm', ['ci', ...quiet, ...(WITHOUT_DEV ? ['--omit=dev'] : [])], { cwd: ROOT });
   }
-  for (const patch of PATCHES) applyPatch(patch);
+  applyPatches(MODULES);
   await installNode(doing);
 }
 
@@ -145,15 +88,6 @@ function arePackagesInstalled() {
     const mayMiss = path === '' || optional || (dev && WITHOUT_DEV);
     return installed[path]?.version === version || (mayMiss && !installed[path]);
   });
-}
-
-function applyPatch({ file, find, replace }) {
-  const path = join(MODULES, file);
-  const text = fs.readFileSync(path, 'utf8');
-  if (text.includes(replace)) return;
-  const parts = text.split(find);
-  if (parts.length !== 2) throw new Error(`${file} changed: review its patch in setup.mjs`);
-  fs.writeFileSync(path, parts.join(replace));
 }
 
 /** The npm package `node` fetches its binary in an install script; it is run here by hand. */

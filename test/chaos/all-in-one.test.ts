@@ -3,57 +3,71 @@
 
 import { afterAll, beforeAll, describe, it } from 'vitest';
 import { byDepth } from '../helpers/depth.ts';
-import { startServer, type TestServer } from '../helpers/server.ts';
 import { diceOf } from './dice.ts';
-import { freePort } from './program.ts';
 import { after, prove } from './proof.ts';
-import { Stage } from './stage.ts';
 import { longCommand, parallelCalls, shortCommands, talkative } from './stories.ts';
+import { killBeside, startWholeServer, type WholeServer } from './whole-server.ts';
 
-let server: TestServer;
-let stage: Stage;
+let whole: WholeServer;
 
 beforeAll(async () => {
-  server = await startServer({
-    HOLDFAST_PORT: String(await freePort()),
-    HOLDFAST_SCRIPTED_DELAY_MS: '20',
-  });
-  stage = await Stage.open({ urls: [server.url], apiKey: server.apiKey });
+  whole = await startWholeServer();
 });
 
 afterAll(async () => {
-  await server.close();
+  await whole?.server.close();
 });
 
+const numbers = (count: number): number[] => Array.from({ length: count }, (_, index) => index + 1);
+
 const killed = {
-  kill: () => server.end('SIGKILL'),
-  recover: () => server.start(),
+  kill: () => whole.server.end('SIGKILL'),
+  recover: () => whole.server.start(),
   may: { cutRequests: 1 },
 };
 
-const KILLS = byDepth(3, 10);
-
-describe.each(Array.from({ length: KILLS }, (_, index) => index + 1))('kill %i', (number) => {
+describe.each(numbers(byDepth(3, 10)))('the all-in-one, kill %i', (number) => {
   it('a command that runs goes on, and ran once', async () => {
     const dice = diceOf(`all-in-one in a command ${number}`);
     const command = longCommand(5);
-    await prove(stage, {
+    await prove(whole.stage, {
       what: 'all-in-one',
       stories: [command, command],
-      moment: (cast) =>
-        after(cast, { type: 'agent.tool_use', count: 1, delayMs: dice.between(300, 4_500) }),
+      async moment(cast) {
+        const delayMs = dice.between(600, 4_500);
+        return `in a command, ${await after(cast, { type: 'agent.tool_use', count: 1, delayMs })}`;
+      },
       ...killed,
     });
   });
 
   it('whatever it was doing is done once', async () => {
     const dice = diceOf(`all-in-one anywhere ${number}`);
-    await prove(stage, {
+    await prove(whole.stage, {
       what: 'all-in-one',
       stories: [talkative, shortCommands, parallelCalls],
       moment: (cast) =>
         after(cast, { type: 'session.status_running', count: 1, delayMs: dice.between(0, 1_800) }),
       ...killed,
+    });
+  });
+});
+
+describe.each(numbers(byDepth(1, 5)))('everything at once, kill %i', (number) => {
+  it('the server, its database and its engine come back with what was committed', async () => {
+    const dice = diceOf(`everything ${number}`);
+    await prove(whole.stage, {
+      what: 'all-in-one, PostgreSQL, Temporal',
+      stories: [talkative, shortCommands, longCommand(2)],
+      moment: (cast) =>
+        after(cast, { type: 'session.status_running', count: 1, delayMs: dice.between(0, 1_800) }),
+      async kill() {
+        killBeside(whole.server, 'postgres');
+        killBeside(whole.server, 'temporal');
+        await whole.server.end('SIGKILL');
+      },
+      recover: () => whole.server.start(),
+      may: { cutRequests: 1 },
     });
   });
 });

@@ -51,7 +51,10 @@ export function renderRows(rows: readonly KillRow[]): string {
     Math.max(title.length, ...cells.map((row) => row[column]!.length)),
   );
   const line = (row: readonly string[]): string =>
-    row.map((cell, column) => cell.padEnd(widths[column]!)).join('  ').trimEnd();
+    row
+      .map((cell, column) => cell.padEnd(widths[column]!))
+      .join('  ')
+      .trimEnd();
   const waits = rows.flatMap(({ recoveryMs }) => recoveryMs ?? []).sort((a, b) => a - b);
   const median = seconds(waits[Math.floor(waits.length / 2)] ?? null);
   const failed = rows.filter(({ isFailed }) => isFailed).length;

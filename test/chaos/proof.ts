@@ -22,17 +22,17 @@ export interface Kill {
   prepare?: () => Promise<void>;
   /** resolves at the moment of the kill with its name for the table */
   moment: (cast: readonly Performance[]) => Promise<string>;
-  kill: (cast: readonly Performance[]) => Promise<void>;
+  kill: (cast: readonly Performance[]) => Promise<unknown>;
   /** starts again what does not come back by itself; resolves when it serves */
-  recover?: () => Promise<void>;
+  recover?: () => Promise<unknown>;
   /** more than the log: files, processes, the model's requests */
   afterwards?: (cast: readonly Performance[]) => Promise<void>;
   /** at most, in each session */
   may?: Partial<Traces>;
 }
 
-/** Performs, kills, waits and compares. */
-export async function prove(stage: Stage, kill: Kill): Promise<void> {
+/** Performs, kills, waits and compares; resolves with what the kill left in each log. */
+export async function prove(stage: Stage, kill: Kill): Promise<Traces[]> {
   const references = await Promise.all(kill.stories.map((story) => stage.reference(story)));
   const cast = await stage.cast(kill.stories);
   const row = newRow(kill, cast);
@@ -43,6 +43,7 @@ export async function prove(stage: Stage, kill: Kill): Promise<void> {
     );
     await kill.afterwards?.(cast);
     row.result = resultOf(traces);
+    return traces;
   } catch (error) {
     row.isFailed = true;
     row.result = `FAILED: ${String((error as Error).message).split('\n')[0]}`;

@@ -35,7 +35,8 @@ export function plainLog(events: readonly SessionEvent[], isLossy = false): Plai
   const lost = events.filter(isLost);
   const numbers = new Map<string, string>();
   const lines = inOrderOfCalls(events.filter(({ id }) => !cut.has(id))).map((event) => {
-    const shown = isLossy && lost.includes(event) ? { ...event, content: [], is_error: null } : event;
+    const shown =
+      isLossy && lost.includes(event) ? { ...event, content: [], is_error: null } : event;
     return JSON.stringify(plain(shown, numbers, isLossy));
   });
   return { lines, traces: { cutRequests: cut.size / 2, lostCalls: lost.length } };

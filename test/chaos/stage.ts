@@ -25,7 +25,11 @@ export class Stage {
   readonly #environmentId: string;
   readonly #references = new Map<string, SessionEvent[]>();
 
-  private constructor(place: Place, client: Anthropic, ids: { agent: string; environment: string }) {
+  private constructor(
+    place: Place,
+    client: Anthropic,
+    ids: { agent: string; environment: string },
+  ) {
     this.place = place;
     this.client = client;
     this.#agentId = ids.agent;

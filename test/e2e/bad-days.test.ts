@@ -2,6 +2,7 @@
 // served is served, nothing that was accepted is lost, and the work goes on when they are back.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { closeEach } from '../helpers/close-each.ts';
 import { type Outage, startDockerSocket, startEmbedded } from '../helpers/outages.ts';
 import { docker } from '../helpers/sandbox.ts';
 import { ofType, resultsOf, Scene, stopReasonOf, type Talk, typesOf } from '../helpers/scene.ts';
@@ -31,9 +32,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await scene?.close();
-  await server?.close();
-  await Promise.all([postgres?.close(), temporal?.close(), engine?.close()]);
+  await closeEach(scene, server, postgres, temporal, engine);
 });
 
 /** Parts that the health check says are not well. */

@@ -3,6 +3,7 @@
 // managed-agents/events-and-streaming; behaviour 6.5 and 6.8.
 
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { closeEach } from '../helpers/close-each.ts';
 import {
   type ModelProxy,
   type ModelRequest,
@@ -141,9 +142,7 @@ describe('an endpoint', () => {
     scene = await Scene.open(server);
   });
   afterAll(async () => {
-    await scene.close();
-    await server.close();
-    await proxy.close();
+    await closeEach(scene, server, proxy);
   });
 
   const requestsWith = (marker: string): ModelRequest[] =>

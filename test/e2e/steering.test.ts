@@ -2,6 +2,7 @@
 // model read is seen in its requests. docs: managed-agents/events-and-streaming; behaviour 6.3.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { closeEach } from '../helpers/close-each.ts';
 import {
   type ModelProxy,
   type ModelRequest,
@@ -24,9 +25,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await scene.close();
-  await server.close();
-  await proxy.close();
+  await closeEach(scene, server, proxy);
 });
 
 const ROUNDS = 20;

@@ -4,6 +4,7 @@
 
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { CALL_SUMMARY_CHARS_MAX, SIGNAL_PREVIEW_CHARS_MAX } from '../../protocol/limits.ts';
+import { closeEach } from '../helpers/close-each.ts';
 import { type ModelProxy, startModelProxy } from '../helpers/model-proxy.ts';
 import { message, MODEL, resultsOf, Scene, type Talk } from '../helpers/scene.ts';
 import { startServer, type TestServer } from '../helpers/server.ts';
@@ -103,10 +104,7 @@ describe.each([
   });
 
   afterAll(async () => {
-    await temporal.close();
-    await scene.close();
-    await server.close();
-    await proxy.close();
+    await closeEach(temporal, scene, server, proxy);
   });
 
   it('the session has really said it all', async () => {
@@ -156,8 +154,7 @@ describe('a session in the Temporal UI', () => {
   });
 
   afterAll(async () => {
-    await temporal.close();
-    await scene.close();
+    await closeEach(temporal, scene);
   });
 
   it('is found by its id, with title and agent, while it runs and when it is idle', async () => {
@@ -219,8 +216,9 @@ describe('a session in the Temporal UI', () => {
     expect(await eventsPerRound('$ echo short')).toBeLessThanOrEqual(7);
   });
 
-  it('a round with a long command costs at most 12', async () => {
-    expect(await eventsPerRound('$ sleep 0.4')).toBeLessThanOrEqual(12);
+  // One more than planned: docs/decisions/0007.
+  it('a round with a long command costs at most 13', async () => {
+    expect(await eventsPerRound('$ sleep 0.4')).toBeLessThanOrEqual(13);
   });
 
   it('an event of a round is under 1 KB beside its preview', async () => {
