@@ -1,6 +1,7 @@
-// Replacements in installed packages, applied by the set-up after `npm ci` and again at every run, which
-// finds them done. Promise: a text that is not found exactly once stops the set-up with a sentence, so
-// no release of a package is ever patched blindly. Why each is here: docs/decisions/0006 and 0008.
+// Replacements in installed packages, applied by the set-up after `npm ci` and again at every run,
+// which finds them done. Promise: a text that is not found exactly once stops the set-up with a
+// sentence, so no release of a package is ever patched blindly. Why each is here:
+// docs/decisions/0006 and 0008.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -66,7 +67,8 @@ const DRIVER = [
  * Two things the Temporal worker does at every step of workflow code, a quarter of the server's
  * processor time in a turn of short commands: it starts a thread to watch over a time-out of the
  * entry, and takes a stack trace for each promise. Workflow code here is a short loop over a pure
- * function; a step that never ended would hold its thread, and its task would time out at the server.
+ * function; a step that never ended would hold its thread, and its task would time out at the
+ * server.
  */
 const WORKER = [
   {

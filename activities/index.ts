@@ -21,7 +21,7 @@ import { answerCalls, runTool } from './run-tool.ts';
 
 export type Activities = ReturnType<typeof createActivities>;
 
-/** Binds the activities to their collaborators. Tools are one function under the tools' own names. */
+/** Binds the activities to their collaborators; tools are one function under their own names. */
 export function createActivities(deps: ActivityDeps) {
   /** Logs what went wrong here, and lets only its kind into the history. */
   const opaque =

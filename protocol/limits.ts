@@ -46,19 +46,8 @@ export const FOLLOW_REREAD_MS = 5000;
 export const LATE_READER_MS = 5000;
 /** Time in which the close of a stream is seen that a client left for the next one. */
 export const LEAVING_READER_MS = 250;
-/** Age at which the relay rings for an event that nobody consumed. */
-export const RELAY_AGE_MS = 1000;
-/**
- * A repeated body counts as a retry only if its first answer was never written out, this long at
- * most.
- */
-export const RETRIED_SEND_MS = 60_000;
 /** Longest `Idempotency-Key` header, in characters. */
 export const IDEMPOTENCY_KEY_CHARS_MAX = 255;
-/**
- * Size from which a private block is stored as a content-addressed row of its own (design.md 5).
- */
-export const PRIVATE_BLOCK_INLINE_BYTES_MAX = 64 * 1024;
 /**
  * Previews are gathered for this long or this many characters, whichever comes first (design.md 5).
  */
@@ -218,7 +207,7 @@ export const TURN_ROUNDS_MAX = 10_000;
  */
 export const CONTINUE_IDLE_EVENTS = 500;
 export const CONTINUE_STEP_EVENTS = 2000;
-/** Text handed to the doorbell for a preview, in characters; it redacts, then cuts to the preview. */
+/** Text handed to the doorbell for a preview, in characters; it redacts, then cuts. */
 export const RING_PREVIEW_CHARS_MAX = 20_000;
 /** Events named in one signal of the relay; the log has the rest. */
 export const SIGNAL_EVENTS_MAX = 100;

@@ -168,8 +168,8 @@ begin
 end $$;
 
 -- beginModelCall: the first append of a model call and everything the call reads, in one lock and
--- one round trip, so that what is consumed is exactly what is sent. Outcomes: begun, done (an earlier
--- attempt finished the step: its answer), nothing_new, ended.
+-- one round trip, so that what is consumed is exactly what is sent. Outcomes: begun, done (an
+-- earlier attempt finished the step: its answer), nothing_new, ended.
 create function begin_model_call(p jsonb) returns jsonb
 language plpgsql as $$
 declare

@@ -1,5 +1,5 @@
-// What runs beside the server, killed under it: PostgreSQL and Temporal. The server stays, waits for
-// the supervisor to bring them back, and goes on; nothing it had acknowledged is gone.
+// What runs beside the server, killed under it: PostgreSQL and Temporal. The server stays, waits
+// for the supervisor to bring them back, and goes on; nothing it had acknowledged is gone.
 
 import { afterAll, beforeAll, describe, it } from 'vitest';
 import { byDepth } from '../helpers/depth.ts';

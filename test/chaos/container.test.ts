@@ -32,7 +32,8 @@ it('the model is told, the command is not run again, the files are there', async
         async moment(cast) {
           await untilLine(cast[0]!.sessionId);
           const delayMs = dice.between(0, 3_000);
-          return `in a command, ${await after(cast, { type: 'agent.tool_use', count: 1, delayMs })}`;
+          const when = await after(cast, { type: 'agent.tool_use', count: 1, delayMs });
+          return `in a command, ${when}`;
         },
         kill: (cast) => docker('kill', `holdfast-${cast[0]!.sessionId}`),
         may: { lostCalls: 1 },

@@ -1,5 +1,5 @@
-// The container engine killed under running commands: with live-restore the containers go on, and so
-// do their connections to the server, so a command's result comes as if nothing had been.
+// The container engine killed under running commands: with live-restore the containers go on, and
+// so do their connections to the server, so a command's result comes as if nothing had been.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { byDepth } from '../helpers/depth.ts';

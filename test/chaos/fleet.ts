@@ -1,6 +1,6 @@
 // The server as separate processes: two APIs and two workers over one PostgreSQL and one Temporal,
-// with the scripted model in the test's own process, so that it outlives every kill. Each worker has
-// a data directory of its own, which makes it a host of its own.
+// with the scripted model in the test's own process, so that it outlives every kill. Each worker
+// has a data directory of its own, which makes it a host of its own.
 
 import { once } from 'node:events';
 import type { Server } from 'node:http';
@@ -40,7 +40,9 @@ export class Fleet {
     this.#directories = parts.directories;
   }
 
-  /** Starts PostgreSQL, Temporal, both APIs and the first worker; the second one is yours to start. */
+  /**
+   * Starts PostgreSQL, Temporal, both APIs and the first worker; the second one is yours to start.
+   */
   static async start(): Promise<Fleet> {
     const model = createScriptedModel({ delayMs: MODEL_DELAY_MS });
     model.listen(0, '127.0.0.1');

@@ -83,7 +83,9 @@ export class OwnEngine {
     closeSync(log);
   }
 
-  /** As `kill -9`; its containers go on. Resolves when nothing is left that a successor would meet. */
+  /**
+   * As `kill -9`; its containers go on. Resolves when nothing is left that a successor would meet.
+   */
   async kill(): Promise<void> {
     const containerd = Number(
       readFileSync(join(this.#state, 'containerd', 'containerd.pid'), 'utf8'),

@@ -1,5 +1,6 @@
-// One kill and its proof: stories begin, something is killed at its moment, it comes back, the stories
-// end; then every log must be the undisturbed one. Writes one row of the table, also when it fails.
+// One kill and its proof: stories begin, something is killed at its moment, it comes back, the
+// stories end; then every log must be the undisturbed one. Writes one row of the table, also when
+// it fails.
 
 import { basename } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';

@@ -1,6 +1,6 @@
 // The stream of one session as a careful client reads it: through the official SDK, and after every
-// loss of the connection again from the last event it has, by `Last-Event-ID`. The SDK does not show
-// the ids of frames, so a `fetch` of ours notes them on their way to it.
+// loss of the connection again from the last event it has, by `Last-Event-ID`. The SDK does not
+// show the ids of frames, so a `fetch` of ours notes them on their way to it.
 
 import Anthropic from '@anthropic-ai/sdk';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -35,7 +35,9 @@ export class ResumingReader {
     this.#over = this.#readOn();
   }
 
-  /** Resolves as soon as the events are as wanted; throws, with what there was, after `timeoutMs`. */
+  /**
+   * Resolves as soon as the events are as wanted; throws, with what there was, after `timeoutMs`.
+   */
   async until(
     what: string,
     isSo: (events: readonly StreamEvent[]) => boolean,

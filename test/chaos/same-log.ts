@@ -23,8 +23,8 @@ const TIMES = new Set(['processed_at', 'created_at', 'active_seconds']);
 const COUNTS = new Set(['usage', 'model_usage']);
 
 /**
- * A log without ids and times. With `isLossy` also without what follows from a lost call: the text of
- * its result, and token counts.
+ * A log without ids and times. With `isLossy` also without what follows from a lost call: the text
+ * of its result, and token counts.
  */
 export function plainLog(events: readonly SessionEvent[], isLossy = false): PlainLog {
   const cut = new Set<string>();

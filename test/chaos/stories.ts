@@ -1,5 +1,5 @@
-// What the model is told to do while something is killed. Every command leaves a line in a file that
-// a later one shows, so a command that ran twice, or not at all, is another log.
+// What the model is told to do while something is killed. Every command leaves a line in a file
+// that a later one shows, so a command that ran twice, or not at all, is another log.
 
 import type { Story } from './stage.ts';
 

@@ -1,5 +1,5 @@
-// A hundred sessions at once, ten rounds each, on whatever machine this is: all of them end, none is
-// lost or stuck. How fast is the bench's matter.
+// A hundred sessions at once, ten rounds each, on whatever machine this is: all of them end, none
+// is lost or stuck. How fast is the bench's matter.
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Scene } from '../helpers/scene.ts';

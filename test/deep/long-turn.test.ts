@@ -1,5 +1,5 @@
-// One turn of a thousand commands: it ends as it should, every command has run once and in order, and
-// no run of its workflow comes near the limits that end a naive loop on Temporal.
+// One turn of a thousand commands: it ends as it should, every command has run once and in order,
+// and no run of its workflow comes near the limits that end a naive loop on Temporal.
 
 import { createHash } from 'node:crypto';
 import { Client, Connection } from '@temporalio/client';

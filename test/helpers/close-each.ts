@@ -1,4 +1,5 @@
 // The end of a test file that opened several things: each is closed, also when one before it fails.
+// One that fails to close does not keep the others open; its error is thrown at the end.
 
 interface Closable {
   close(): Promise<void>;
