@@ -11,6 +11,9 @@ const CONFORMANCE = './test/helpers/conformance-setup.ts';
 // The server that most end-to-end files share.
 const SHARED_SERVER = './test/helpers/e2e-setup.ts';
 
+// Draws the moments at which things are killed, and prints what came of it.
+const KILLS = './test/chaos/setup.ts';
+
 interface Suite {
   include: string[];
   exclude?: string[];
@@ -50,13 +53,14 @@ const suites: Record<string, Suite> = {
   chaos: {
     include: ['test/chaos/**/*.test.ts'],
     setupFiles: [CONFORMANCE],
-    globalSetup: ['./test/chaos/setup.ts'],
+    globalSetup: [KILLS],
     testTimeoutMs: 15 * 60 * SECOND_MS,
     ownsMachine: true,
   },
   deep: {
     include: ['test/deep/**/*.test.ts'],
     setupFiles: [CONFORMANCE],
+    globalSetup: [KILLS],
     testTimeoutMs: 30 * 60 * SECOND_MS,
     ownsMachine: true,
   },

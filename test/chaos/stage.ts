@@ -14,7 +14,7 @@ export interface Story {
 }
 
 /** longest that anything may take until a session is idle again; reaching it is a hang */
-export const IDLE_MS = 150_000;
+export const IDLE_MS = 240_000;
 /** sends to a server that is being restarted: the SDK pauses up to 8 s between tries */
 const SEND_RETRIES = 12;
 
