@@ -39,7 +39,8 @@ test('its sessions go on at another machine, and the model is told', async () =>
       await survivor.start();
     },
     async moment(cast) {
-      return `in a command, ${await after(cast, { type: 'agent.tool_use', count: 2, delayMs: 1_000 })}`;
+      const when = await after(cast, { type: 'agent.tool_use', count: 2, delayMs: 1_000 });
+      return `in a command, ${when}`;
     },
     async kill(cast) {
       await lost.end('SIGKILL');

@@ -14,9 +14,11 @@ async function untilIdle(method: string, path: string): Promise<void> {
   const ends = method === 'DELETE' || path.endsWith('/archive');
   if (session === undefined || !ends) return;
   const headers = { 'x-api-key': apiKey, 'anthropic-beta': 'managed-agents-2026-04-01' };
-  await until('the session is idle', async () => {
-    const answer = await fetch(url + session, { headers });
-    return ((await answer.json()) as { status: string }).status !== 'running';
+  // Its status turns running a moment after the send, so it is the end of the turn that counts.
+  const ended = `${session}/events?types[]=session.status_idle&types[]=session.status_terminated`;
+  await until('the turn is over', async () => {
+    const answer = await fetch(url + ended, { headers });
+    return ((await answer.json()) as { data: unknown[] }).data.length > 0;
   });
 }
 

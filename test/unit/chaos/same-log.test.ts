@@ -1,4 +1,5 @@
 // The judge of the chaos suite, judged: what it may overlook it overlooks, and nothing else.
+// Without that, a green table of kills would say nothing.
 
 import { expect, test } from 'vitest';
 import { losing, lostPositions, plainLog } from '../../chaos/same-log.ts';
