@@ -14,7 +14,12 @@ export function writeHistory(file: string, history: HistoryMessage): void {
     enums: String,
     bytes: String,
   });
-  writeFileSync(file, `${JSON.stringify(plain, null, 1)}\n`);
+  writeFileSync(file, `${JSON.stringify(plain, withoutMachine, 1)}\n`);
+}
+
+/** Leaves out what speaks of the machine it was recorded on; no replay reads it. */
+function withoutMachine(key: string, value: unknown): unknown {
+  return key === 'stackTrace' || key === 'identity' ? undefined : value;
 }
 
 /** Reads one back. */
