@@ -9,10 +9,10 @@ import { join } from 'node:path';
  * The PostgreSQL driver ends the process when its server dies under an open transaction: it writes
  * to a connection that is gone, from a callback that nobody can catch (porsager/postgres issues
  * 1154 and 1208, unfixed in 3.4.9). Patched, such a query is refused like any other on a lost
- * connection, and a lost transaction never touches the connection's next life. Two more of its kind,
- * met by killing PostgreSQL under load: a query handed to a connection between its `error` and its
- * `close` never settled, and a loss while a new connection asks for array types was a rejection that
- * nobody could catch.
+ * connection, and a lost transaction never touches the connection's next life. Two more of its
+ * kind, met by killing PostgreSQL under load: a query handed to a connection between its `error`
+ * and its `close` never settled, and a loss while a new connection asks for array types was a
+ * rejection that nobody could catch.
  */
 const DRIVER = [
   {

@@ -8,6 +8,7 @@ import { listEventsQuery, sendEventsRequest } from '../protocol/events.ts';
 import { IDEMPOTENCY_KEY_CHARS_MAX } from '../protocol/limits.ts';
 import { refuseNotYetEvents } from '../protocol/not-yet.ts';
 import { parseBody, parseQuery } from '../protocol/parse.ts';
+import { acceptEvents, markAnswered } from '../store/accept-events.ts';
 import * as store from '../store/events.ts';
 import { readJsonBody } from './body.ts';
 import { afterAnswer, type ApiRequest, cursorOf, queryOf } from './request.ts';
@@ -24,7 +25,7 @@ export async function sendEvents(request: ApiRequest) {
   const { value, bytes } = await readJsonBody(context);
   const { events } = parseBody(sendEventsRequest, value);
   refuseNotYetEvents(events);
-  const accepted = await store.acceptEvents(deps.sql, {
+  const accepted = await acceptEvents(deps.sql, {
     ...key,
     events,
     requestHash: createHash('sha256').update(bytes).digest('base64url'),
@@ -36,7 +37,7 @@ export async function sendEvents(request: ApiRequest) {
   afterAnswer(context, () => {
     const send = { sessionId: key.sessionId, sendId: accepted.sendId };
     // Forgetting this only makes a repetition from another process safe for longer than needed.
-    store.markAnswered(deps.sql, send).catch((error: unknown) => {
+    markAnswered(deps.sql, send).catch((error: unknown) => {
       deps.log.debug({ err: error, session_id: key.sessionId }, 'send not marked as answered');
     });
   });

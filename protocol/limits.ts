@@ -46,6 +46,11 @@ export const FOLLOW_REREAD_MS = 5000;
 export const LATE_READER_MS = 5000;
 /** Time in which the close of a stream is seen that a client left for the next one. */
 export const LEAVING_READER_MS = 250;
+/**
+ * Time in which a send whose commit the database did not answer is asked about again, until it is
+ * back; later the client gets an error. `ms`
+ */
+export const SEND_SETTLE_MS_MAX = 30_000;
 /** Longest `Idempotency-Key` header, in characters. */
 export const IDEMPOTENCY_KEY_CHARS_MAX = 255;
 /**

@@ -51,6 +51,15 @@ export function isConnectionLoss(error: unknown): boolean {
   return typeof code === 'string' && (CONNECTION_CODES.has(code) || code.startsWith('57P'));
 }
 
+/**
+ * Whether a query that failed by a lost connection may have been carried out all the same: the
+ * connection was there when it was sent, and only its answer is missing.
+ */
+export function mayHaveRun(error: unknown): boolean {
+  if (!isConnectionLoss(error)) return false;
+  return !UNSENT_CODES.has((error as { code: string }).code);
+}
+
 const CONNECTION_CODES = new Set([
   'CONNECTION_CLOSED',
   'CONNECTION_ENDED',
@@ -61,3 +70,6 @@ const CONNECTION_CODES = new Set([
   'EPIPE',
   'ENOENT',
 ]);
+
+/** No connection was made; the last is PostgreSQL's own "cannot connect now". */
+const UNSENT_CODES = new Set(['CONNECT_TIMEOUT', 'ECONNREFUSED', 'ENOENT', '57P03']);

@@ -1,15 +1,15 @@
 // The event log's front door. Every event enters a session's history through appendEvents (what the
-// server says) or acceptEvents (what a client sends); both number it under the session's row lock,
-// so the sequence has no gap and readers never see a later number before an earlier one.
+// server says) or acceptEvents (what a client sends, store/accept-events.ts); both number it under
+// the session's row lock, so the sequence has no gap and readers never see a later number before an
+// earlier one.
 // History goes by position, the order of processing; the stream goes by seq (store/follow.ts).
 
-import { generatedEventId, newId, primaryThreadId } from '../protocol/ids.ts';
 import { ApiError } from '../protocol/errors.ts';
-import type { ClientEventParams, SessionEvent } from '../protocol/events.ts';
+import type { SessionEvent } from '../protocol/events.ts';
+import { generatedEventId } from '../protocol/ids.ts';
 import { encodeCursor, type PageCursor } from '../protocol/page.ts';
-import { RING_PREVIEW_CHARS_MAX } from '../protocol/limits.ts';
 import { storableJson } from '../protocol/text.ts';
-import type { Database, Transaction } from './database.ts';
+import type { Database } from './database.ts';
 import { timeParameter } from './keyset.ts';
 
 /** The wire body of an event without `processed_at`, which the log adds. */
@@ -92,118 +92,6 @@ export async function appendEvents<R = unknown>(
   const [row] = await sql<{ answer: AppendAnswer<R> }[]>`
     select append_events(${sql.json(argument as never)}) as answer`;
   return row!.answer;
-}
-
-export interface Accept {
-  workspaceId: string;
-  sessionId: string;
-  events: ClientEventParams[];
-  idempotencyKey?: string;
-  /** Digest of the request body */
-  requestHash: string;
-  /** The advisory lock that this API process holds while it lives (store/instance.ts) */
-  instance: bigint;
-}
-
-export interface Accepted {
-  events: SessionEvent[];
-  /** What the session's workflow is to be told; null for a repetition */
-  signal: Ring | null;
-  /** The answer of an earlier send was given again; nothing was stored */
-  replayed: boolean;
-  /** Name of this send, for markAnswered */
-  sendId: string;
-}
-
-/** What a doorbell needs after a commit: where a workflow would start, and what is new. */
-export interface Ring {
-  start: {
-    sessionId: string;
-    workspaceId: string;
-    turn: number;
-    agentId: string;
-    agentName: string;
-    model: string;
-    usesSandbox: boolean;
-    title: string | null;
-  };
-  events: { seq: number; id: string; type: string; preview?: string }[];
-}
-
-/** What the SQL functions and the relay answer about a session's start. */
-export type StartFacts = Omit<Ring['start'], 'sessionId' | 'workspaceId'>;
-
-type StoredEvent = { seq: number; body: EventBody; processed_at: string | null };
-type AcceptAnswer =
-  | { error: 'not_found' | 'terminated' | 'idempotency_key_reused' }
-  | { outcome: 'repeated'; events: StoredEvent[]; send_id: string }
-  | { outcome: 'accepted'; events: StoredEvent[]; send_id: string; start: StartFacts };
-
-/**
- * Stores a client's batch, all or nothing, and answers it as it is echoed. A repetition whose first
- * answer was lost gets that answer again (see the table `sends`). Throws ApiError: 404 for a
- * session unknown in this workspace, 400 for one that accepts no events.
- */
-export async function acceptEvents(sql: Database, accept: Accept): Promise<Accepted> {
-  const { sessionId, workspaceId } = accept;
-  refuseForeignThread(accept);
-  const argument = {
-    session_id: sessionId,
-    workspace_id: workspaceId,
-    thread_id: primaryThreadId(sessionId),
-    events: accept.events.map((event) => ({ id: newId('event'), ...event })),
-    request_hash: accept.requestHash,
-    idempotency_key: accept.idempotencyKey ?? null,
-    instance: accept.instance.toString(),
-  };
-  const [row] = await sql<{ answer: AcceptAnswer }[]>`
-    select accept_events(${sql.json(argument as never)}) as answer`;
-  const answer = row!.answer;
-  if ('error' in answer) throw acceptError(answer.error, sessionId);
-  const signal =
-    answer.outcome === 'accepted'
-      ? sessionSignal({ sessionId, workspaceId, ...answer.start }, answer.events)
-      : null;
-  return {
-    events: answer.events.map((event) => toWire(event.body, event.processed_at)),
-    signal,
-    replayed: answer.outcome === 'repeated',
-    sendId: answer.send_id,
-  };
-}
-
-/** Notes that a send's answer was written out, which ends its protection against lost answers. */
-export async function markAnswered(
-  sql: Database,
-  send: { sessionId: string; sendId: string },
-): Promise<void> {
-  await sql`update sends set answered_at = now()
-    where session_id = ${send.sessionId} and send_id = ${send.sendId}`;
-}
-
-/**
- * Stores a new session's initial events in its creating transaction and answers what rings its
- * workflow. The caller has inserted the row with status `running`.
- */
-export async function insertInitialEvents(
-  tx: Transaction,
-  start: Ring['start'],
-  events: ClientEventParams[],
-): Promise<Ring> {
-  const stored = events.map((event, index) => {
-    const body: EventBody = { id: newId('event'), ...event };
-    return { seq: index + 1, body, processed_at: null };
-  });
-  await tx`
-    insert into events (session_id, id, workspace_id, thread_id, seq, type, body, created_at)
-    select ${start.sessionId}, e -> 'body' ->> 'id', ${start.workspaceId},
-           ${primaryThreadId(start.sessionId)}, (e ->> 'seq')::bigint, e -> 'body' ->> 'type',
-           e -> 'body', clock_timestamp()
-      from jsonb_array_elements(${tx.json(stored as never)}) as e`;
-  await tx`
-    update sessions set last_seq = ${events.length}, sent_at = clock_timestamp(), sent_seq = 1
-    where id = ${start.sessionId}`;
-  return sessionSignal(start, stored);
 }
 
 export interface ListEvents {
@@ -311,55 +199,4 @@ function afterCursor(sql: Database, cursor: PageCursor) {
   return descending
     ? sql`and (e.position < ${position} or e.position is null)`
     : sql`and (e.position > ${position} or e.position is null)`;
-}
-
-/** An interrupt may name a thread; a session of one agent has only its primary one. */
-function refuseForeignThread({ sessionId, events }: Accept): void {
-  for (const [index, event] of events.entries()) {
-    if (event.type !== 'user.interrupt') continue;
-    const named = event.session_thread_id ?? null;
-    if (named === null || named === primaryThreadId(sessionId)) continue;
-    throw new ApiError(
-      'invalid_request_error',
-      `events.${index}.session_thread_id: \`${named}\` is no thread of this session.`,
-    );
-  }
-}
-
-function acceptError(error: string, sessionId: string): ApiError {
-  switch (error) {
-    case 'not_found':
-      return sessionNotFound(sessionId);
-    case 'terminated':
-      return new ApiError(
-        'invalid_request_error',
-        `Session \`${sessionId}\` is terminated and accepts no events; create a new session.`,
-      );
-    default:
-      return new ApiError(
-        'invalid_request_error',
-        'Idempotency-Key: this key was used for another request body; use a new one.',
-      );
-  }
-}
-
-function sessionSignal(start: Ring['start'], stored: StoredEvent[]): Ring {
-  return {
-    start,
-    events: stored
-      .filter((event) => event.processed_at === null)
-      .map((event) => {
-        const preview = previewOf(event.body);
-        const { id, type } = event.body;
-        return preview === ''
-          ? { seq: event.seq, id, type }
-          : { seq: event.seq, id, type, preview };
-      }),
-  };
-}
-
-function previewOf(body: EventBody): string {
-  const blocks = Array.isArray(body.content) ? (body.content as { text?: unknown }[]) : [];
-  const text = blocks.map((block) => (typeof block.text === 'string' ? block.text : '')).join(' ');
-  return text.slice(0, RING_PREVIEW_CHARS_MAX);
 }

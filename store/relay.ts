@@ -10,7 +10,7 @@ import {
   SIGNAL_EVENTS_MAX,
 } from '../protocol/limits.ts';
 import type { Database } from './database.ts';
-import type { Ring, StartFacts } from './events.ts';
+import type { Ring, StartFacts } from './accept-events.ts';
 
 const TICKS_A_PURGE = 30;
 

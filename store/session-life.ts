@@ -4,7 +4,8 @@
 import { ApiError } from '../protocol/errors.ts';
 import { generatedEventId, primaryThreadId } from '../protocol/ids.ts';
 import type { Database } from './database.ts';
-import { type NewEvent, type Ring, type StartFacts, sessionNotFound } from './events.ts';
+import type { Ring, StartFacts } from './accept-events.ts';
+import { type NewEvent, sessionNotFound } from './events.ts';
 
 type EndAnswer =
   | { error: 'not_found' | 'running' | 'rescheduling' }

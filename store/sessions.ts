@@ -13,14 +13,9 @@ import {
   type SessionStatus,
   type UpdateSessionRequest,
 } from '../protocol/sessions.ts';
+import { insertInitialEvents, type Ring, type StartFacts } from './accept-events.ts';
 import type { Database } from './database.ts';
-import {
-  appendEvents,
-  insertInitialEvents,
-  type Ring,
-  sessionNotFound,
-  type StartFacts,
-} from './events.ts';
+import { appendEvents, sessionNotFound } from './events.ts';
 import { createdWithin, cutPage, pageTail, type CreatedRange, type PageRequest } from './keyset.ts';
 import { notFound } from './not-found.ts';
 

@@ -248,19 +248,27 @@ begin
   for earlier in
     select * from sends
      where session_id = s.id
-       and (idempotency_key = p ->> 'idempotency_key'
+       and (send_id = p -> 'events' -> 0 ->> 'id'
+            or idempotency_key = p ->> 'idempotency_key'
             or (created_at > at - interval '60 seconds' and answered_at is null
                 and request_hash = p ->> 'request_hash'
                 and idempotency_key is null and p ->> 'idempotency_key' is null
                 and instance <> (p ->> 'instance')::bigint))
      order by created_at
   loop
+    -- This very send, asked again because our answer to its commit was lost.
+    if earlier.send_id = p -> 'events' -> 0 ->> 'id' then
+      return jsonb_build_object('outcome', 'accepted', 'events', earlier.response,
+        'send_id', earlier.send_id, 'start', start_facts(s));
+    end if;
     if earlier.idempotency_key is not null and earlier.request_hash <> p ->> 'request_hash' then
       return jsonb_build_object('error', 'idempotency_key_reused');
     end if;
     -- Without a key a repeat is only believed when the process that took the first one is gone:
-    -- its advisory lock is free then.
-    if earlier.idempotency_key is not null or pg_try_advisory_xact_lock(earlier.instance) then
+    -- its advisory lock is free then. Shared, so that several who look at once do not take each
+    -- other for it.
+    if earlier.idempotency_key is not null
+       or pg_try_advisory_xact_lock_shared(earlier.instance) then
       return jsonb_build_object('outcome', 'repeated', 'events', earlier.response,
                                 'send_id', earlier.send_id);
     end if;

@@ -26,7 +26,7 @@ const killed = {
   may: { cutRequests: 1 },
 };
 
-describe.each(numbers(byDepth(3, 10)))('the all-in-one, kill %i', (number) => {
+describe.each(numbers(byDepth(2, 10)))('the all-in-one, kill %i', (number) => {
   it('a command that runs goes on, and ran once', async () => {
     const dice = diceOf(`all-in-one in a command ${number}`);
     const command = longCommand(5);

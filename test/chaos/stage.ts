@@ -23,7 +23,7 @@ export class Stage {
   readonly client: Anthropic;
   readonly #agentId: string;
   readonly #environmentId: string;
-  readonly #references = new Map<string, SessionEvent[]>();
+  readonly #references = new Map<string, Promise<SessionEvent[]>>();
 
   private constructor(
     place: Place,
@@ -70,15 +70,17 @@ export class Stage {
   }
 
   /** The log of a story that nothing disturbed; performed once, then remembered. */
-  async reference(story: Story): Promise<SessionEvent[]> {
-    const known = this.#references.get(story.name);
-    if (known !== undefined) return known;
+  reference(story: Story): Promise<SessionEvent[]> {
+    const known = this.#references.get(story.name) ?? this.#undisturbed(story);
+    this.#references.set(story.name, known);
+    return known;
+  }
+
+  async #undisturbed(story: Story): Promise<SessionEvent[]> {
     const [performance] = await this.cast([story]);
     try {
       await performance!.perform();
-      const log = await performance!.history();
-      this.#references.set(story.name, log);
-      return log;
+      return await performance!.history();
     } finally {
       await performance!.close();
     }

@@ -46,6 +46,14 @@ export const parallelCalls: Story = {
   ],
 };
 
+const GREETINGS = 12;
+
+/** Many short turns, for a moment at which something is sent. */
+export const greetings: readonly Story[] = Array.from({ length: GREETINGS }, () => ({
+  name: 'a greeting',
+  turns: ['= Hello.'],
+}));
+
 /** A turn before the one that is disturbed: the sandbox is warm, the workflow has a history. */
 export function secondTurn(story: Story): Story {
   const [first, ...rest] = story.turns;

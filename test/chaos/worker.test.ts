@@ -35,7 +35,7 @@ async function recover(): Promise<void> {
 
 const killed = { kill: () => worker.end('SIGKILL'), recover };
 
-describe.each(numbers(byDepth(3, 8)))('in the middle of a model stream, kill %i', (number) => {
+describe.each(numbers(byDepth(2, 8)))('in the middle of a model stream, kill %i', (number) => {
   it('the reply comes once, the cut request is closed', async () => {
     await recover();
     const dice = diceOf(`worker in a stream ${number}`);
@@ -58,7 +58,7 @@ describe.each(numbers(byDepth(3, 8)))('in the middle of a model stream, kill %i'
   });
 });
 
-describe.each(numbers(byDepth(3, 8)))('inside a local activity, kill %i', (number) => {
+describe.each(numbers(byDepth(2, 8)))('inside a local activity, kill %i', (number) => {
   it('the short command ran once', async () => {
     await recover();
     const dice = diceOf(`worker in a local activity ${number}`);

@@ -16,11 +16,11 @@ import { openDatabase } from '../../store/database.ts';
 import type { Database } from '../../store/database.ts';
 import { removeMovedPostgres } from '../../store/embedded.ts';
 import { openInstance } from '../../store/instance.ts';
-import { until } from '../helpers/until.ts';
+import { pace, until } from '../helpers/until.ts';
 
 const PROGRAM = fileURLToPath(new URL('../../main/embedded.ts', import.meta.url));
 
-/** How often the database dies under a burst of queries; unpatched, one loss in three leaves some. */
+/** Losses of the database under a burst of queries; unpatched, one in three leaves some waiting. */
 const LOSSES = 5;
 const BURSTS = 120;
 
@@ -229,7 +229,7 @@ describe('the database driver', () => {
         for (let burst = 0; burst < BURSTS; burst += 1) {
           if (burst === BURSTS / 2) process.kill(pid!, 'SIGKILL');
           for (let query = 0; query < 10; query += 1) void ask(3);
-          await new Promise((resolve) => setTimeout(resolve, 2));
+          await pace(2);
         }
         await until('it is back', () => orLater(sql`select 1`));
         await until('no query waits any more', () => open === 0);

@@ -20,3 +20,8 @@ export async function until<T>(
     await new Promise((resolve) => setTimeout(resolve, pollMs));
   }
 }
+
+/** The pace of a load that a test puts on something, `ms`; never a wait for a state. */
+export function pace(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
