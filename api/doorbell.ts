@@ -16,7 +16,8 @@ import type {
 import { SESSION_TASK_QUEUE, SESSION_WORKFLOW, USER_EVENTS_SIGNAL } from '../workflows/messages.ts';
 
 export interface Doorbell {
-  ring(sessionId: string, signal: SessionSignal): void;
+  /** Resolves with whether Temporal has taken the signal; never rejects */
+  ring(sessionId: string, signal: SessionSignal): Promise<boolean>;
   /** Waits for the bells that are under way, for a clean shutdown */
   settled(): Promise<void>;
 }
@@ -34,18 +35,23 @@ export function createDoorbell(
   settings: SessionSettings,
   guard: { log: Logger; hidden: readonly string[] },
 ): Doorbell {
-  const underWay = new Set<Promise<void>>();
+  const underWay = new Set<Promise<boolean>>();
   return {
     ring(sessionId, signal) {
       const shown = shownSignal(signal, settings.previews, guard.hidden);
-      const bell = deliver(client, settings, shown).catch((error: unknown) => {
-        guard.log.warn(
-          { session: sessionId, err: error },
-          'the doorbell was not heard; it rings again',
-        );
-      });
+      const bell = deliver(client, settings, shown).then(
+        () => true,
+        (error: unknown) => {
+          guard.log.warn(
+            { session: sessionId, err: error },
+            'the doorbell was not heard; it rings again',
+          );
+          return false;
+        },
+      );
       underWay.add(bell);
       void bell.finally(() => underWay.delete(bell));
+      return bell;
     },
     async settled() {
       await Promise.all(underWay);

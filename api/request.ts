@@ -132,6 +132,11 @@ export function afterAnswer(context: Context, then: () => void): void {
   bindings?.outgoing?.once('finish', then);
 }
 
+/** Closes the connection of an answer that its reader does not read. */
+export function destroyAnswer(context: Context): void {
+  (context.env as { outgoing?: { destroy(): void } }).outgoing?.destroy();
+}
+
 async function authenticate(context: Context, keys: KeyCache): Promise<string> {
   const key = context.req.header('x-api-key') ?? bearer(context.req.header('authorization'));
   if (key === undefined) {

@@ -33,7 +33,7 @@ export async function sendEvents(request: ApiRequest) {
     ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
   });
   await deps.pausePoint?.('events-accepted');
-  if (accepted.signal !== null) deps.doorbell.ring(key.sessionId, accepted.signal);
+  if (accepted.signal !== null) void deps.doorbell.ring(key.sessionId, accepted.signal);
   afterAnswer(context, () => {
     const send = { sessionId: key.sessionId, sendId: accepted.sendId };
     // Forgetting this only makes a repetition from another process safe for longer than needed.

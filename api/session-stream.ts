@@ -8,8 +8,8 @@ import { ApiError, errorBody } from '../protocol/errors.ts';
 import { streamEventsQuery } from '../protocol/events.ts';
 import { STREAM_HEARTBEAT_MS } from '../protocol/limits.ts';
 import { parseQuery } from '../protocol/parse.ts';
-import type { FollowItem } from '../store/follow.ts';
-import { type ApiRequest, queryOf, responseHeaders } from './request.ts';
+import type { FollowItem } from '../store/log-reader.ts';
+import { type ApiRequest, destroyAnswer, queryOf, responseHeaders } from './request.ts';
 import { sessionKey } from './sessions.ts';
 
 const HEARTBEAT = Symbol('heartbeat');
@@ -40,6 +40,7 @@ export async function streamEventsOf(
     ...(after === undefined ? {} : { after }),
     deltas: new Set(query.event_deltas ?? []),
     signal: reader.signal,
+    onStalled: () => destroyAnswer(request.context),
   });
   return new Response(bodyOf(request, reader, items), {
     headers: {

@@ -27,7 +27,7 @@ export async function createSession(request: ApiRequest) {
     metadata: body.metadata ?? {},
     initialEvents: body.initial_events ?? [],
   });
-  if (ring !== null) request.deps.doorbell.ring(session.id, ring);
+  if (ring !== null) void request.deps.doorbell.ring(session.id, ring);
   return session;
 }
 
@@ -92,5 +92,5 @@ async function endSession(
 ): Promise<void> {
   const { sql, doorbell } = request.deps;
   const ring = await terminateSession(sql, { ...key, how });
-  if (ring !== null) doorbell.ring(key.sessionId, { ...ring, ended: true });
+  if (ring !== null) void doorbell.ring(key.sessionId, { ...ring, ended: true });
 }

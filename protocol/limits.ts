@@ -51,6 +51,8 @@ export const LEAVING_READER_MS = 250;
  * back; later the client gets an error. `ms`
  */
 export const SEND_SETTLE_MS_MAX = 30_000;
+/** Bodies of one page of a history; more start the next page, a single larger one is served. */
+export const EVENTS_PAGE_BYTES_MAX = 32 * 1024 * 1024;
 /** Longest `Idempotency-Key` header, in characters. */
 export const IDEMPOTENCY_KEY_CHARS_MAX = 255;
 /**
@@ -220,8 +222,13 @@ export const SIGNAL_EVENTS_MAX = 100;
 export const RELAY_INTERVAL_MS = 1000;
 export const RELAY_BACKOFF_MS_MAX = 300_000;
 export const RELAY_SESSIONS_MAX = 500;
-/** Rows that a reader of the log takes at once. */
+/** Rows that a reader of the log takes at once, and their bodies in bytes (one row at least). */
 export const FOLLOW_BATCH_EVENTS = 500;
+export const FOLLOW_BATCH_BYTES = 4 * 1024 * 1024;
+/** Pause of a reader before it asks a database again that could not be reached. */
+export const FOLLOW_RETRY_MS = 500;
+/** A reader that lags too far and has not read for this long is not told: its socket is closed. */
+export const FOLLOW_STALL_MS = 30_000;
 /** Events that a live reader may fall behind while it does not read, before it is cut off. */
 export const FOLLOW_LAG_EVENTS_MAX = 2000;
 /** Preview frames queued for one reader; what does not fit is dropped. */

@@ -8,12 +8,14 @@ import { CURSOR_CHARS_MAX } from './limits.ts';
 
 export type PageOrder = 'asc' | 'desc';
 
+export type PageKey = readonly [string, string, string?];
+
 export interface PageCursor {
   order: PageOrder;
   /** `next` goes on after the boundary, `prev` before it, both in `order` */
   direction: 'next' | 'prev';
-  /** sort value and tie-breaker of the boundary row */
-  key: [string, string];
+  /** sort value and tie-breaker of the boundary row; among waiting events a watermark (events.ts) */
+  key: PageKey;
 }
 
 /**
@@ -27,10 +29,11 @@ const ID = /^[a-z]+_[A-Za-z0-9]{1,64}$/;
 const NUMBER = /^-?\d{1,18}$/;
 const timestamp = z.iso.datetime({ offset: true });
 
-const KEY_FITS: Record<PageKeyKind, (key: readonly [string, string]) => boolean> = {
+const KEY_FITS: Record<PageKeyKind, (key: PageKey) => boolean> = {
   time: ([sort, tie]) => timestamp.safeParse(sort).success && ID.test(tie),
-  number: ([sort, tie]) =>
-    (sort === '' || NUMBER.test(sort)) && (tie === '' || NUMBER.test(tie) || ID.test(tie)),
+  number: ([sort, tie, watermark]) =>
+    (sort === '' ? NUMBER.test(watermark ?? '') : NUMBER.test(sort)) &&
+    (tie === '' || NUMBER.test(tie) || ID.test(tie)),
 };
 
 const cursorTuple = z.tuple([
@@ -39,6 +42,7 @@ const cursorTuple = z.tuple([
   z.enum(['next', 'prev']),
   z.string(),
   z.string(),
+  z.string().optional(),
 ]);
 
 /** Writes a cursor; it holds no secret and needs no escaping in a URL. */
@@ -53,8 +57,8 @@ export function encodeCursor(cursor: PageCursor): string {
 export function decodeCursor(text: string, kind?: PageKeyKind): PageCursor {
   const parsed = text.length > CURSOR_CHARS_MAX ? undefined : cursorTuple.safeParse(fromText(text));
   if (!parsed?.success) throw badCursor();
-  const [, order, direction, sort, tie] = parsed.data;
-  const key: [string, string] = [sort, tie];
+  const [, order, direction, sort, tie, watermark] = parsed.data;
+  const key: PageKey = watermark === undefined ? [sort, tie] : [sort, tie, watermark];
   const kinds = kind === undefined ? (['time', 'number'] as const) : [kind];
   if (!kinds.some((each) => KEY_FITS[each](key))) throw badCursor();
   return { order, direction, key };

@@ -7,7 +7,8 @@
 import { ApiError } from '../protocol/errors.ts';
 import type { SessionEvent } from '../protocol/events.ts';
 import { generatedEventId } from '../protocol/ids.ts';
-import { encodeCursor, type PageCursor } from '../protocol/page.ts';
+import { EVENTS_PAGE_BYTES_MAX } from '../protocol/limits.ts';
+import { encodeCursor, type PageCursor, type PageKey } from '../protocol/page.ts';
 import { storableJson } from '../protocol/text.ts';
 import type { Database } from './database.ts';
 import { timeParameter } from './keyset.ts';
@@ -108,7 +109,9 @@ export interface ListEvents {
 
 /**
  * One page of a session's history, by the order of processing; what still waits comes last in both
- * orders. Throws 404 for an unknown session and 400 for a cursor of the other order.
+ * orders. A page ends early where its events are large. Pages have no gap and no duplicate, also
+ * when what waits is processed between two of them. Throws 404 for an unknown session and 400 for a
+ * cursor of the other order.
  */
 export async function listEvents(
   sql: Database,
@@ -121,33 +124,75 @@ export async function listEvents(
       `page: this cursor belongs to order=${cursor.order}; start again without it`,
     );
   }
-  const descending = order === 'desc';
-  const direction = descending ? sql`desc` : sql`asc`;
-  const at = query.createdAt ?? {};
-  const rows = await sql<
-    { seq: string; position: string | null; body: EventBody; processed_at: Date | null }[]
-  >`
-    select e.seq, e.position, e.body, e.processed_at
-      from sessions s join events e on e.session_id = s.id
-     where s.id = ${query.sessionId} and s.workspace_id = ${query.workspaceId}
-       and s.deleted_at is null
-       ${query.threadId === undefined ? sql`` : sql`and e.thread_id = ${query.threadId}`}
-       ${query.types === undefined ? sql`` : sql`and e.type = any(${query.types})`}
-       ${at.gt === undefined ? sql`` : sql`and e.processed_at > ${timeParameter(sql, at.gt)}`}
-       ${at.gte === undefined ? sql`` : sql`and e.processed_at >= ${timeParameter(sql, at.gte)}`}
-       ${at.lt === undefined ? sql`` : sql`and e.processed_at < ${timeParameter(sql, at.lt)}`}
-       ${at.lte === undefined ? sql`` : sql`and e.processed_at <= ${timeParameter(sql, at.lte)}`}
-       ${cursor === undefined ? sql`` : afterCursor(sql, cursor)}
-     order by e.position ${direction} nulls last, e.seq ${direction}
-     limit ${limit + 1}`;
+  const { rows, found } = await readPage(sql, query);
   if (rows.length === 0) await requireSession(sql, query.workspaceId, query.sessionId);
   const page = rows.slice(0, limit);
   const last = page.at(-1);
   const nextPage =
-    rows.length > limit && last !== undefined
-      ? encodeCursor({ order, direction: 'next', key: [last.position ?? '', last.seq] })
+    found > page.length && last !== undefined
+      ? encodeCursor({ order, direction: 'next', key: keyOf(last, cursor) })
       : null;
   return { data: page.map((row) => toWire(row.body, row.processed_at)), nextPage };
+}
+
+interface PageRow {
+  seq: string;
+  position: string | null;
+  /** Newest position of the session when this page was read */
+  newest: string;
+  body: EventBody;
+  processed_at: Date | null;
+  /** Rows that the page could have, one more than its limit at most */
+  found: string;
+}
+
+/** At most one row more than the limit, and fewer where their bodies are large; never none. */
+async function readPage(
+  sql: Database,
+  query: ListEvents,
+): Promise<{ rows: PageRow[]; found: number }> {
+  const at = query.createdAt ?? {};
+  const order = pageOrder(sql, query);
+  const rows = await sql<PageRow[]>`
+    select seq, position, newest, body, processed_at, found
+      from (
+        select *, count(*) over () as found,
+               sum(octet_length(body::text)) over (order by ${order}) as bytes
+          from (
+            select e.seq, e.position, s.last_position as newest, e.body, e.processed_at
+              from sessions s join events e on e.session_id = s.id
+             where s.id = ${query.sessionId} and s.workspace_id = ${query.workspaceId}
+               and s.deleted_at is null
+               ${query.threadId === undefined ? sql`` : sql`and e.thread_id = ${query.threadId}`}
+               ${query.types === undefined ? sql`` : sql`and e.type = any(${query.types})`}
+               ${at.gt === undefined ? sql`` : sql`and e.processed_at > ${timeParameter(sql, at.gt)}`}
+               ${at.gte === undefined ? sql`` : sql`and e.processed_at >= ${timeParameter(sql, at.gte)}`}
+               ${at.lt === undefined ? sql`` : sql`and e.processed_at < ${timeParameter(sql, at.lt)}`}
+               ${at.lte === undefined ? sql`` : sql`and e.processed_at <= ${timeParameter(sql, at.lte)}`}
+               ${query.cursor === undefined ? sql`` : afterCursor(sql, query.cursor)}
+             order by ${order}
+             limit ${query.limit + 1}) wanted) sized
+     where bytes - octet_length(body::text) < ${EVENTS_PAGE_BYTES_MAX}
+     order by ${order}`;
+  return { rows, found: Number(rows[0]?.found ?? 0) };
+}
+
+/** Processed events by position, then what waits by seq; among the latter see keyOf. */
+function pageOrder(sql: Database, { order, cursor }: ListEvents) {
+  const direction = order === 'desc' ? sql`desc` : sql`asc`;
+  if (cursor?.key[0] === '') return sql`seq ${direction}`;
+  return sql`position ${direction} nulls last, seq ${direction}`;
+}
+
+/**
+ * Where the next page goes on. Once a page has reached what waits, positions no longer tell what
+ * was shown, since what waits gets one at any moment: from then on it goes by seq, over everything
+ * that had no position up to the newest one of that time.
+ */
+function keyOf(last: PageRow, cursor: PageCursor | undefined): PageKey {
+  const watermark = cursor?.key[0] === '' ? cursor.key[2] : undefined;
+  if (watermark !== undefined) return ['', last.seq, watermark];
+  return last.position === null ? ['', last.seq, last.newest] : [last.position, last.seq];
 }
 
 /** Throws the 404 of an unknown, foreign or deleted session. */
@@ -188,15 +233,13 @@ export function stepEvent(
   return hidden === undefined ? event : { ...event, private: hidden };
 }
 
-function afterCursor(sql: Database, cursor: PageCursor) {
-  const [position, seq] = cursor.key;
-  const descending = cursor.order === 'desc';
+function afterCursor(sql: Database, { order, key: [position, seq, watermark] }: PageCursor) {
+  const descending = order === 'desc';
   if (position === '') {
-    return descending
-      ? sql`and e.position is null and e.seq < ${seq}`
-      : sql`and e.position is null and e.seq > ${seq}`;
+    const unseen = sql`and (e.position > ${watermark!} or e.position is null)`;
+    return descending ? sql`${unseen} and e.seq < ${seq!}` : sql`${unseen} and e.seq > ${seq!}`;
   }
   return descending
-    ? sql`and (e.position < ${position} or e.position is null)`
-    : sql`and (e.position > ${position} or e.position is null)`;
+    ? sql`and (e.position < ${position!} or e.position is null)`
+    : sql`and (e.position > ${position!} or e.position is null)`;
 }

@@ -16,34 +16,26 @@ const TICKS_A_PURGE = 30;
 
 type Waiting = Ring & { ended: boolean };
 
-/** Starts the sweep; `ring` must not throw. The answer stops it. */
-export function startRelay(
-  sql: Database,
-  ring: (sessionId: string, signal: Ring & { ended?: boolean }) => void,
-): { stop(): void } {
-  const pauses = new Map<string, { dueMs: number; pauseMs: number }>();
+/** Rings a session's workflow; resolves with whether Temporal has taken it, never rejects. */
+export type RingBell = (sessionId: string, signal: Ring & { ended?: boolean }) => Promise<boolean>;
+
+/** Starts the sweep; the answer stops it. */
+export function startRelay(sql: Database, ring: RingBell): { stop(): void } {
+  const bells = new Bells(ring);
   let stopped = false;
   let timer: NodeJS.Timeout | undefined;
   let ticks = 0;
+  /** Where the next sweep goes on: each takes a bounded number of sessions, in turn */
+  let after = '';
   const tick = async (): Promise<void> => {
     try {
       if (ticks % TICKS_A_PURGE === 0) await purge(sql);
       ticks += 1;
-      const waiting = await waitingSessions(sql);
-      const nowMs = performance.now();
-      const names = new Set(waiting.map((row) => row.start.sessionId));
-      for (const name of pauses.keys()) if (!names.has(name)) pauses.delete(name);
-      for (const row of waiting) {
-        const { sessionId } = row.start;
-        const last = pauses.get(sessionId);
-        if (last !== undefined && last.dueMs > nowMs) continue;
-        const pauseMs = Math.min(
-          (last?.pauseMs ?? RELAY_INTERVAL_MS / 2) * 2,
-          RELAY_BACKOFF_MS_MAX,
-        );
-        pauses.set(sessionId, { dueMs: nowMs + pauseMs, pauseMs });
-        ring(sessionId, row);
-      }
+      const waiting = await waitingSessions(sql, after);
+      for (const row of waiting) bells.ring(row);
+      const isRoundOver = waiting.length < RELAY_SESSIONS_MAX;
+      after = isRoundOver ? '' : waiting.at(-1)!.start.sessionId;
+      if (isRoundOver) bells.endRound();
     } catch {
       // The database is away; what waits will still be there at the next tick.
     }
@@ -56,6 +48,57 @@ export function startRelay(
       clearTimeout(timer);
     },
   };
+}
+
+interface Bell {
+  dueMs: number;
+  pauseMs: number;
+  isRinging: boolean;
+  /** Seen in the round of sweeps that is under way */
+  isWaiting: boolean;
+}
+
+/**
+ * When each waiting session is rung again: the pause grows with every bell that Temporal has taken,
+ * since the workflow knows by then and each further one is an event in its history; a bell that was
+ * not taken is tried again at the next sweep.
+ */
+class Bells {
+  readonly #ring: RingBell;
+  readonly #bells = new Map<string, Bell>();
+
+  constructor(ring: RingBell) {
+    this.#ring = ring;
+  }
+
+  ring(row: Waiting): void {
+    const { sessionId } = row.start;
+    const nowMs = performance.now();
+    const bell = this.#bells.get(sessionId) ?? {
+      dueMs: nowMs,
+      pauseMs: RELAY_INTERVAL_MS,
+      isRinging: false,
+      isWaiting: true,
+    };
+    bell.isWaiting = true;
+    this.#bells.set(sessionId, bell);
+    if (bell.isRinging || bell.dueMs > nowMs) return;
+    bell.isRinging = true;
+    void this.#ring(sessionId, row).then((isTaken) => {
+      bell.isRinging = false;
+      if (!isTaken) return;
+      bell.dueMs = performance.now() + bell.pauseMs;
+      bell.pauseMs = Math.min(bell.pauseMs * 2, RELAY_BACKOFF_MS_MAX);
+    });
+  }
+
+  /** Every waiting session was seen: the others are forgotten. */
+  endRound(): void {
+    for (const [sessionId, bell] of this.#bells) {
+      if (!bell.isWaiting && !bell.isRinging) this.#bells.delete(sessionId);
+      bell.isWaiting = false;
+    }
+  }
 }
 
 /** Forgets sends nobody can repeat any more, and what is left of sessions deleted a day ago. */
@@ -81,8 +124,11 @@ async function purge(sql: Database): Promise<void> {
        and not exists (select 1 from sends d where d.session_id = s.id)`;
 }
 
-/** Sessions with events that waited over a second, or that ended and still hold a sandbox. */
-async function waitingSessions(sql: Database): Promise<Waiting[]> {
+/**
+ * The next sessions, by id, with events that waited over a second, or that ended and still hold a
+ * sandbox.
+ */
+async function waitingSessions(sql: Database, after: string): Promise<Waiting[]> {
   const rows = await sql<
     {
       id: string;
@@ -98,15 +144,18 @@ async function waitingSessions(sql: Database): Promise<Waiting[]> {
                as events
         from events
        where processed_at is null and created_at < now() - interval '1 second'
-       group by session_id limit ${RELAY_SESSIONS_MAX}),
+         and session_id > ${after}
+       group by session_id order by session_id limit ${RELAY_SESSIONS_MAX}),
     unreleased as (
       select id from sessions
        where archived_at is not null and released_at is null
-         and archived_at < now() - interval '1 second' limit ${RELAY_SESSIONS_MAX})
+         and archived_at < now() - interval '1 second' and id > ${after}
+       order by id limit ${RELAY_SESSIONS_MAX})
     select s.id, s.workspace_id, start_facts(s) as facts, late.events,
            s.status = 'terminated' as ended
       from sessions s left join late on late.session_id = s.id
-     where s.id in (select session_id from late union all select id from unreleased)`;
+     where s.id in (select session_id from late union all select id from unreleased)
+     order by s.id limit ${RELAY_SESSIONS_MAX}`;
   return rows.map((row) => ({
     start: { sessionId: row.id, workspaceId: row.workspace_id, ...row.facts },
     events: (row.events ?? []).slice(0, SIGNAL_EVENTS_MAX),

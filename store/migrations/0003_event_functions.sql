@@ -234,7 +234,7 @@ create function accept_events(p jsonb) returns jsonb
 language plpgsql as $$
 declare
   s         sessions;
-  at        timestamptz := date_trunc('milliseconds', clock_timestamp());
+  at        timestamptz;
   earlier   sends;
   n         bigint;
   rows      jsonb;
@@ -245,6 +245,8 @@ begin
   if not found then
     return jsonb_build_object('error', 'not_found');
   end if;
+  -- The clock is read under the lock: times follow the order in which events get their places.
+  at := date_trunc('milliseconds', clock_timestamp());
   for earlier in
     select * from sends
      where session_id = s.id
@@ -310,7 +312,7 @@ create function end_session(p jsonb) returns jsonb
 language plpgsql as $$
 declare
   s   sessions;
-  at  timestamptz := date_trunc('milliseconds', clock_timestamp());
+  at  timestamptz;
   n   bigint;
 begin
   select * into s from sessions
@@ -319,9 +321,14 @@ begin
   if not found then
     return jsonb_build_object('error', 'not_found');
   end if;
-  if s.status in ('running', 'rescheduling') then
-    return jsonb_build_object('error', s.status);
+  -- Accepted work makes a session run, also before its workflow has heard of it.
+  if s.status in ('running', 'rescheduling')
+     or exists (select 1 from events
+                 where session_id = s.id and processed_at is null and type <> 'user.interrupt') then
+    return jsonb_build_object('error',
+      case s.status when 'rescheduling' then s.status else 'running' end);
   end if;
+  at := date_trunc('milliseconds', clock_timestamp());
   if p ->> 'how' = 'archive' and s.status = 'terminated' then
     return jsonb_build_object('outcome', 'already');
   end if;

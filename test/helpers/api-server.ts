@@ -62,7 +62,10 @@ export async function startApiServer(): Promise<ApiServer> {
     instance: instance.lock,
     closing: closing.signal,
     doorbell: {
-      ring: (sessionId, signal) => void rings.push({ sessionId, signal }),
+      async ring(sessionId, signal) {
+        rings.push({ sessionId, signal });
+        return true;
+      },
       settled: async () => {},
     },
     health: async () => ({ ok: true, parts: { database: 'ok' } }),

@@ -1,0 +1,225 @@
+// The event log under everything that happens at once: pages of a history that changes while it is
+// read, writers that wait for each other, an end that meets a message. The store over a real
+// PostgreSQL, no workflow.
+
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { newId, primaryThreadId } from '../../protocol/ids.ts';
+import {
+  EVENTS_PAGE_BYTES_MAX,
+  FOLLOW_BATCH_BYTES,
+  FOLLOW_LAG_EVENTS_MAX,
+} from '../../protocol/limits.ts';
+import { decodeCursor } from '../../protocol/page.ts';
+import { acceptEvents } from '../../store/accept-events.ts';
+import { appendEvents, listEvents, stepEvent } from '../../store/events.ts';
+import { createFollower } from '../../store/follow.ts';
+import { beginModelCall } from '../../store/model-context.ts';
+import { localPreviews } from '../../store/previews.ts';
+import { terminateSession } from '../../store/session-life.ts';
+import { type ApiServer, startApiServer } from '../helpers/api-server.ts';
+
+let server: ApiServer;
+beforeAll(async () => {
+  server = await startApiServer();
+});
+afterAll(async () => {
+  await server.close();
+});
+
+async function newSession(): Promise<string> {
+  const id = newId('session');
+  await server.sql`
+    insert into sessions (id, workspace_id, agent_id, agent_version, agent, environment_id,
+                          environment, status, created_at, updated_at)
+    values (${id}, ${server.workspaceId}, 'agent_x', 1, '{"name": "a"}', 'env_x', '{}', 'idle',
+            now(), now())`;
+  return id;
+}
+
+async function send(sessionId: string, ...texts: string[]): Promise<void> {
+  await acceptEvents(server.sql, {
+    workspaceId: server.workspaceId,
+    sessionId,
+    events: texts.map((text) => ({ type: 'user.message', content: [{ type: 'text', text }] })),
+    requestHash: newId('request'),
+    instance: 1n,
+  });
+}
+
+async function begin(sessionId: string, turn: number): Promise<void> {
+  const threadId = primaryThreadId(sessionId);
+  const key = `t${turn}.r1`;
+  await beginModelCall(server.sql, {
+    sessionId,
+    threadId,
+    stepKey: key,
+    turn,
+    afterPosition: 0,
+    closing: [],
+    announcing: [],
+    events: [stepEvent({ sessionId, threadId, key }, 0, { type: 'span.model_request_start' })],
+  });
+}
+
+/** Ids page by page; `between` happens after each page. */
+async function pages(
+  sessionId: string,
+  order: 'asc' | 'desc',
+  between: (page: number) => Promise<void>,
+): Promise<string[]> {
+  const seen: string[] = [];
+  let page: string | undefined;
+  for (let number = 1; ; number += 1) {
+    const query = { workspaceId: server.workspaceId, sessionId, order, limit: 2 };
+    const cursor = page === undefined ? {} : { cursor: decodeCursor(page, 'number') };
+    const { data, nextPage } = await listEvents(server.sql, { ...query, ...cursor });
+    seen.push(...data.map(({ id }) => id));
+    if (nextPage === null) return seen;
+    page = nextPage;
+    await between(number);
+  }
+}
+
+async function idsBySeq(sessionId: string): Promise<string[]> {
+  const rows = await server.sql<{ id: string }[]>`
+    select id from events where session_id = ${sessionId} order by seq`;
+  return rows.map(({ id }) => id);
+}
+
+describe('pages of a history', () => {
+  it('have no gap where waiting messages are processed between two of them', async () => {
+    for (const processedAfter of [1, 2]) {
+      const sessionId = await newSession();
+      await send(sessionId, 'a', 'b', 'c', 'd', 'e');
+      const seen = await pages(sessionId, 'asc', async (page) => {
+        if (page === processedAfter) await begin(sessionId, 1);
+      });
+      expect(seen).toEqual(await idsBySeq(sessionId));
+    }
+  });
+
+  it('take in what is sent between two of them, once', async () => {
+    const sessionId = await newSession();
+    await begin(sessionId, 1);
+    await send(sessionId, 'a', 'b', 'c');
+    const seen = await pages(sessionId, 'asc', async (page) => {
+      if (page === 1) await begin(sessionId, 2);
+      if (page === 2) await send(sessionId, 'd');
+    });
+    expect(seen).toEqual(await idsBySeq(sessionId));
+  });
+
+  it('go on downwards over what waited when they began', async () => {
+    const sessionId = await newSession();
+    await send(sessionId, 'a', 'b', 'c', 'd', 'e');
+    const waiting = await idsBySeq(sessionId);
+    const seen = await pages(sessionId, 'desc', async (page) => {
+      if (page === 1) await begin(sessionId, 1);
+    });
+    expect(seen).toEqual(waiting.reverse());
+  });
+
+  it('end early where events are large, and lose none', async () => {
+    const sessionId = await newSession();
+    const text = 'x'.repeat(Math.ceil(EVENTS_PAGE_BYTES_MAX / 2.5));
+    for (let message = 0; message < 4; message += 1) await send(sessionId, text);
+    const query = {
+      workspaceId: server.workspaceId,
+      sessionId,
+      order: 'asc',
+      limit: 1000,
+    } as const;
+    const first = await listEvents(server.sql, query);
+    expect(first.data).toHaveLength(3);
+    const cursor = decodeCursor(first.nextPage!, 'number');
+    const second = await listEvents(server.sql, { ...query, cursor });
+    expect(second.data).toHaveLength(1);
+    expect(second.nextPage).toBeNull();
+  });
+});
+
+it('times follow the order of history, also for one who waited for the lock', async () => {
+  const sessionId = await newSession();
+  const threadId = primaryThreadId(sessionId);
+  let interrupted: Promise<unknown> = Promise.resolve();
+  await server.sql.begin(async (tx) => {
+    await tx`select 1 from sessions where id = ${sessionId} for update`;
+    interrupted = acceptEvents(server.sql, {
+      workspaceId: server.workspaceId,
+      sessionId,
+      events: [{ type: 'user.interrupt' }],
+      requestHash: newId('request'),
+      instance: 1n,
+    });
+    await tx`select pg_sleep(0.3)`;
+    const event = stepEvent({ sessionId, threadId, key: 'k' }, 0, { type: 'agent.thinking' });
+    const append = { sessionId, stepKey: 'k', events: [event] };
+    await appendEvents(tx as never, append);
+  });
+  await interrupted;
+  const query = { workspaceId: server.workspaceId, sessionId, order: 'asc', limit: 10 } as const;
+  const { data } = await listEvents(server.sql, query);
+  const times = data.map((event) => Date.parse((event as { processed_at: string }).processed_at));
+  expect(data.map(({ type }) => type)).toEqual(['agent.thinking', 'user.interrupt']);
+  expect(times).toEqual(times.toSorted((a, b) => a - b));
+});
+
+it('a session whose accepted message nobody has taken up yet counts as running', async () => {
+  const sessionId = await newSession();
+  await send(sessionId, 'hello');
+  for (const how of ['archive', 'delete'] as const) {
+    const end = { workspaceId: server.workspaceId, sessionId, how };
+    await expect(terminateSession(server.sql, end)).rejects.toMatchObject({ status: 400 });
+  }
+});
+
+describe('a reader', () => {
+  const previews = localPreviews();
+
+  it('that does not even read that it lags too far is reported', async () => {
+    const follower = await createFollower(server.sql, previews, { stallMs: 1 });
+    const sessionId = await newSession();
+    const { promise: stalled, resolve } = Promise.withResolvers<void>();
+    const { signal } = new AbortController();
+    const query = { sessionId, workspaceId: server.workspaceId, deltas: new Set<never>(), signal };
+    const items = await follower.follow({ ...query, onStalled: resolve });
+    const first = items.next();
+    // It is live from here on, has read one event, and reads no other.
+    await send(sessionId, 'one');
+    await first;
+    const batch = Array.from({ length: 500 }, () => 'more');
+    for (let sent = 0; sent <= FOLLOW_LAG_EVENTS_MAX; sent += batch.length) {
+      await send(sessionId, ...batch);
+    }
+    await send(sessionId, 'the last');
+    await stalled;
+    await items.return();
+    await follower.close();
+  });
+
+  it('is given large events a few at a time, and all of them', async () => {
+    const follower = await createFollower(server.sql, previews);
+    const sessionId = await newSession();
+    const text = 'x'.repeat(FOLLOW_BATCH_BYTES / 2);
+    for (let message = 0; message < 5; message += 1) await send(sessionId, text);
+    const { signal } = new AbortController();
+    const query = { sessionId, workspaceId: server.workspaceId, deltas: new Set<never>(), signal };
+    const seen: number[] = [];
+    for await (const item of await follower.follow({ ...query, after: 0 })) {
+      if (item.kind === 'event') seen.push(item.seq);
+      if (seen.length === 5) break;
+    }
+    expect(seen).toEqual([1, 2, 3, 4, 5]);
+    await follower.close();
+  });
+
+  it('that asks for what comes after an event that is not there yet is refused', async () => {
+    const follower = await createFollower(server.sql, previews);
+    const sessionId = await newSession();
+    await send(sessionId, 'one');
+    const { signal } = new AbortController();
+    const query = { sessionId, workspaceId: server.workspaceId, deltas: new Set<never>(), signal };
+    await expect(follower.follow({ ...query, after: 2 })).rejects.toMatchObject({ status: 400 });
+    await follower.close();
+  });
+});
