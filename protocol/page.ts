@@ -14,7 +14,7 @@ export interface PageCursor {
   order: PageOrder;
   /** `next` goes on after the boundary, `prev` before it, both in `order` */
   direction: 'next' | 'prev';
-  /** sort value and tie-breaker of the boundary row; among waiting events a watermark (events.ts) */
+  /** sort value and tie-breaker of the boundary row; a watermark among waiting events */
   key: PageKey;
 }
 

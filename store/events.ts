@@ -151,7 +151,6 @@ async function readPage(
   sql: Database,
   query: ListEvents,
 ): Promise<{ rows: PageRow[]; found: number }> {
-  const at = query.createdAt ?? {};
   const order = pageOrder(sql, query);
   const rows = await sql<PageRow[]>`
     select seq, position, newest, body, processed_at, found
@@ -165,16 +164,22 @@ async function readPage(
                and s.deleted_at is null
                ${query.threadId === undefined ? sql`` : sql`and e.thread_id = ${query.threadId}`}
                ${query.types === undefined ? sql`` : sql`and e.type = any(${query.types})`}
-               ${at.gt === undefined ? sql`` : sql`and e.processed_at > ${timeParameter(sql, at.gt)}`}
-               ${at.gte === undefined ? sql`` : sql`and e.processed_at >= ${timeParameter(sql, at.gte)}`}
-               ${at.lt === undefined ? sql`` : sql`and e.processed_at < ${timeParameter(sql, at.lt)}`}
-               ${at.lte === undefined ? sql`` : sql`and e.processed_at <= ${timeParameter(sql, at.lte)}`}
+               ${processedWithin(sql, query.createdAt ?? {})}
                ${query.cursor === undefined ? sql`` : afterCursor(sql, query.cursor)}
              order by ${order}
              limit ${query.limit + 1}) wanted) sized
      where bytes - octet_length(body::text) < ${EVENTS_PAGE_BYTES_MAX}
      order by ${order}`;
   return { rows, found: Number(rows[0]?.found ?? 0) };
+}
+
+function processedWithin(sql: Database, at: NonNullable<ListEvents['createdAt']>) {
+  const { gt, gte, lt, lte } = at;
+  return sql`
+    ${gt === undefined ? sql`` : sql`and e.processed_at > ${timeParameter(sql, gt)}`}
+    ${gte === undefined ? sql`` : sql`and e.processed_at >= ${timeParameter(sql, gte)}`}
+    ${lt === undefined ? sql`` : sql`and e.processed_at < ${timeParameter(sql, lt)}`}
+    ${lte === undefined ? sql`` : sql`and e.processed_at <= ${timeParameter(sql, lte)}`}`;
 }
 
 /** Processed events by position, then what waits by seq; among the latter see keyOf. */

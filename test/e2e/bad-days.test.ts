@@ -123,7 +123,7 @@ describe('while PostgreSQL is away', () => {
     expect(stopReasonOf(await talk.turn('= As before.'))).toBe('end_turn');
   });
 
-  it('an open stream waits for it and carries the rest of the turn, without gap or duplicate', async () => {
+  it('an open stream waits for it and carries the rest of the turn, each event once', async () => {
     const talk = await scene.newTalk();
     const tape = await talk.tape();
     const go = await runningCommand(talk);

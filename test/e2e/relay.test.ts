@@ -61,7 +61,7 @@ it('every session is rung, also where more wait than one sweep takes', async () 
   expect(new Set(rung.keys())).toEqual(ids);
 });
 
-it('a bell that Temporal did not take is rung at every sweep, a taken one ever more rarely', async () => {
+it('a bell that was not taken is rung at every sweep, a taken one ever more rarely', async () => {
   const [refused, taken] = [...(await waitingSessions(2))] as [string, string];
   const { ring, times } = bell((sessionId) => sessionId === taken);
   relay = startRelay(server.sql, ring);

@@ -20,7 +20,7 @@ const BY_TIME: PageCursor = {
 const BY_NUMBER: PageCursor = { order: 'asc', direction: 'prev', key: ['42', '43'] };
 
 describe('cursors', () => {
-  test.each([BY_TIME, BY_NUMBER, { ...BY_NUMBER, key: ['', '7'] } satisfies PageCursor])(
+  test.each([BY_TIME, BY_NUMBER, { ...BY_NUMBER, key: ['', '7', '6'] } satisfies PageCursor])(
     'a cursor comes back as it went %#',
     (cursor) => {
       const text = encodeCursor(cursor);
@@ -40,6 +40,7 @@ describe('cursors', () => {
     forged(['2026-02-30T00:00:00Z', 'agent_1']),
     forged(['2026-11-21T09:30:00Z', "x'"]),
     forged(['99999999999999999999', '1']),
+    forged(['', '1']),
   ])('%s is a 400 that names page', (text) => {
     expect(() => decodeCursor(text)).toThrow(ApiError);
     expect(() => decodeCursor(text)).toThrow(/^page: /);
