@@ -6,7 +6,7 @@ import { Context } from '@temporalio/activity';
 import type { SessionAgent } from '../protocol/sessions.ts';
 import { MODEL_SILENCE_MS } from '../protocol/limits.ts';
 import { appendEvents, type NewEvent, stepEvent } from '../store/events.ts';
-import { beginModelCall, findOpenSpans } from '../store/model-context.ts';
+import { beginModelCall, countFailedRequests, findOpenSpans } from '../store/model-context.ts';
 import type { CallModelInput, CallModelResult, InboxReport, PendingCall } from './messages.ts';
 import { type ActivityDeps, isCancelRequested, redact, whileBeating } from './deps.ts';
 import { modelFailure, toApplicationFailure, workerStopping } from './failures.ts';
@@ -21,6 +21,7 @@ import { enabledTools } from './model/tools.ts';
 interface ReplyFacts {
   calls?: PendingCall[];
   consumedThrough?: number;
+  tokens: [number, number];
 }
 
 /** One attempt of one step, with what it read. */
@@ -132,7 +133,13 @@ async function appendReply(
   });
   const usage = tokenUsage(message.usage);
   const { consumedThrough } = attempt;
+  const read =
+    usage.input_tokens +
+    usage.cache_read_input_tokens +
+    usage.cache_creation_5m_tokens +
+    usage.cache_creation_1h_tokens;
   const result: ReplyFacts = {
+    tokens: [read, usage.output_tokens],
     ...(calls.length > 0 ? { calls } : {}),
     ...(consumedThrough > 0 ? { consumedThrough } : {}),
   };
@@ -154,8 +161,19 @@ async function appendReply(
         }),
   });
   if (answer.outcome === 'ended') return { kind: 'ended' };
+  if (answer.outcome === 'repeated') await closeSuperseded(deps, attempt);
   if (answer.outcome === 'appended') handOver(deps, calls, events);
   return { kind: 'replied', ...answer.result };
+}
+
+/** Another attempt was faster, which had lost touch with Temporal: this one's span ends as well. */
+async function closeSuperseded(deps: ActivityDeps, attempt: Attempt): Promise<void> {
+  const { sessionId, threadId } = attempt.input;
+  await appendEvents(deps.sql, {
+    sessionId,
+    stepKey: `${attempt.key}.end`,
+    events: [spanEnd({ sessionId, threadId, startId: attempt.spanStartId }, true)],
+  });
 }
 
 function handOver(deps: ActivityDeps, calls: PendingCall[], events: NewEvent[]): void {
@@ -219,8 +237,9 @@ async function closeAttempt(
     { session: input.sessionId, attempt: attempt.number, type: clean.type, err: clean.message },
     'model request failed',
   );
-  const attemptsMax = Context.current().info.retryPolicy?.maximumAttempts ?? Infinity;
-  const isLast = !failure.isRetryable || attempt.number >= attemptsMax;
+  // Counted in the log, not by Temporal: an attempt that met an outage of ours asked no model.
+  const failed = failure.isRetryable ? await countFailedRequests(deps.sql, input, attempt) : 0;
+  const isLast = !failure.isRetryable || failed + 1 >= deps.modelAttemptsMax;
   await appendEvents(deps.sql, {
     sessionId: input.sessionId,
     stepKey: `${attempt.key}.end`,

@@ -71,7 +71,7 @@ async function errorOf(
       if (said?.type === reason.errorType) return said;
       return {
         type: reason.errorType,
-        message: 'The model request did not finish: its worker stopped answering.',
+        message: 'The model request could not be finished here; the log of the server says why.',
       };
     }
   }

@@ -15,6 +15,8 @@ export interface ActivityDeps {
   sql: Database;
   previews: PreviewHub;
   model: ModelClient;
+  /** Requests of one model call, the first included, before its turn ends with an error */
+  modelAttemptsMax: number;
   transcripts: TranscriptCache;
   freshCalls: FreshCalls;
   /** Absent in a worker that runs no sandboxes */

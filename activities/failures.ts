@@ -3,6 +3,8 @@
 
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { MODEL_RETRY_AFTER_MS_MAX } from '../protocol/limits.ts';
+import { EngineUnavailableError } from '../sandbox/sandbox.ts';
+import { isConnectionLoss } from '../store/database.ts';
 
 /** sdk 1.11.0: BetaManagedAgentsSessionErrorEvent.error, those a model request can cause. */
 export type ModelErrorType =
@@ -45,13 +47,32 @@ export function toApplicationFailure(failure: ModelFailure, isLast: boolean): Ap
   });
 }
 
-/** Any other error without its text: a database's or an engine's may quote what it was given. */
-export function toOpaqueFailure(activity: string, error: unknown): Error {
+/**
+ * Any other error without its text: a database's or an engine's may quote what it was given. What
+ * is merely away is waited for; anything else is given up after `attemptsMax` attempts, those that
+ * met an outage included.
+ */
+export function toOpaqueFailure(
+  activity: string,
+  error: unknown,
+  attempts: { number: number; max: number },
+): Error {
   if (error instanceof ApplicationFailure || error instanceof CancelledFailure) return error;
+  if (isAway(error)) {
+    return ApplicationFailure.create({
+      type: 'unavailable',
+      message: `${activity} waits for the database or the engine, which cannot be reached`,
+    });
+  }
   return ApplicationFailure.create({
     type: error instanceof Error ? error.name : 'unknown',
     message: `${activity} failed; the worker's log says why`,
+    nonRetryable: attempts.number >= attempts.max,
   });
+}
+
+function isAway(error: unknown): boolean {
+  return isConnectionLoss(error) || error instanceof EngineUnavailableError;
 }
 
 /** An activity that must be tried elsewhere because its worker is going down. */

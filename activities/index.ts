@@ -1,10 +1,13 @@
 // Every effect a session workflow may ask for, by the name its history shows. Workflow code imports
 // the type only.
 
+import { Context } from '@temporalio/activity';
+import { ACTIVITY_ATTEMPTS_MAX as ATTEMPTS_MAX } from '../protocol/limits.ts';
 import type {
   AnswerCallsInput,
   CallModelInput,
   CallModelResult,
+  CancelCallsInput,
   CommitStatusInput,
   CommitStatusResult,
   HostInput,
@@ -17,7 +20,7 @@ import { commitStatus } from './commit-status.ts';
 import type { ActivityDeps } from './deps.ts';
 import { toOpaqueFailure } from './failures.ts';
 import { findHost, markReleased, provisionSandbox, releaseSandbox } from './provision-sandbox.ts';
-import { answerCalls, runTool } from './run-tool.ts';
+import { answerCalls, cancelCalls, runTool } from './run-tool.ts';
 
 export type Activities = ReturnType<typeof createActivities>;
 
@@ -25,22 +28,33 @@ export type Activities = ReturnType<typeof createActivities>;
 export function createActivities(deps: ActivityDeps) {
   /** Logs what went wrong here, and lets only its kind into the history. */
   const opaque =
-    <I, R>(name: string, activity: (deps: ActivityDeps, input: I) => Promise<R>) =>
+    <I, R>(
+      name: string,
+      activity: (deps: ActivityDeps, input: I) => Promise<R>,
+      // A commit is never given up: its session would be lost.
+      attemptsMax = Infinity,
+    ) =>
     async (input: I): Promise<R> => {
       try {
         return await activity(deps, input);
       } catch (error) {
-        const failure = toOpaqueFailure(name, error);
+        const attempts = { number: Context.current().info.attempt, max: attemptsMax };
+        const failure = toOpaqueFailure(name, error, attempts);
         if (failure !== error) deps.log.warn({ err: error, activity: name }, 'an activity failed');
         throw failure;
       }
     };
-  const tool = opaque<RunToolInput, RunToolResult>('a tool call', runTool);
+  const tool = opaque<RunToolInput, RunToolResult>('a tool call', runTool, ATTEMPTS_MAX);
   return {
-    callModel: opaque<CallModelInput, CallModelResult>('callModel', callModel),
+    callModel: opaque<CallModelInput, CallModelResult>('callModel', callModel, ATTEMPTS_MAX),
     commitStatus: opaque<CommitStatusInput, CommitStatusResult>('commitStatus', commitStatus),
     answerCalls: opaque<AnswerCallsInput, void>('answerCalls', answerCalls),
-    provisionSandbox: opaque<SessionRef, { hostId: string }>('provisionSandbox', provisionSandbox),
+    provisionSandbox: opaque<SessionRef, { hostId: string }>(
+      'provisionSandbox',
+      provisionSandbox,
+      ATTEMPTS_MAX,
+    ),
+    cancelCalls: opaque<CancelCallsInput, void>('cancelCalls', cancelCalls, ATTEMPTS_MAX),
     releaseSandbox: opaque<SessionRef, void>('releaseSandbox', releaseSandbox),
     markReleased: opaque<SessionRef, void>('markReleased', markReleased),
     findHost: opaque<HostInput, { isAlive: boolean }>('findHost', findHost),

@@ -39,7 +39,13 @@ export interface CallModelInput extends SessionRef {
 }
 
 export type CallModelResult =
-  | ({ kind: 'replied'; calls?: PendingCall[]; consumedThrough?: number } & InboxReport)
+  | ({
+      kind: 'replied';
+      calls?: PendingCall[];
+      consumedThrough?: number;
+      /** Read, cache included, and written */
+      tokens: [number, number];
+    } & InboxReport)
   /** Cancelled; what it left open is closed by commitStatus */
   | { kind: 'interrupted' }
   /** A turn was to start, but everything had been read already (a repeated doorbell) */
@@ -70,6 +76,10 @@ export interface AnswerCallsInput extends SessionRef {
   calls: { id: string }[];
   /** What the model is told; its text is made in the activity, so that none enters a history */
   reason: 'interrupted' | 'host_lost' | 'sandbox_failed';
+}
+
+export interface CancelCallsInput extends SessionRef {
+  calls: { id: string }[];
 }
 
 export interface HostInput {

@@ -5,10 +5,20 @@
 import { Context } from '@temporalio/activity';
 import { LOCAL_TOOL_WINDOW_MS } from '../protocol/limits.ts';
 import type { Environment } from '../protocol/environments.ts';
-import type { SandboxSpec, ToolCall, ToolOutcome } from '../sandbox/sandbox.ts';
+import {
+  SandboxGoneError,
+  type SandboxSpec,
+  type ToolCall,
+  type ToolOutcome,
+} from '../sandbox/sandbox.ts';
 import { appendEvents, stepEvent } from '../store/events.ts';
 import { loadToolCall } from '../store/model-context.ts';
-import type { AnswerCallsInput, RunToolInput, RunToolResult } from './messages.ts';
+import type {
+  AnswerCallsInput,
+  CancelCallsInput,
+  RunToolInput,
+  RunToolResult,
+} from './messages.ts';
 import { type ActivityDeps, isCancelRequested, whileBeating } from './deps.ts';
 import type { FreshCall } from './fresh-calls.ts';
 import { workerStopping } from './failures.ts';
@@ -101,6 +111,25 @@ async function commitOutcome(
   });
   deps.sandbox?.acknowledge(input.sessionId, input.callId);
   await deps.pausePoint?.('tool-committed');
+}
+
+/**
+ * Stops calls that nobody waits for any more, where this machine knows them; what was never handed
+ * over is not begun. Their results are in the log by now, or are given by whoever interrupted.
+ */
+export async function cancelCalls(deps: ActivityDeps, input: CancelCallsInput): Promise<void> {
+  for (const { id } of input.calls) {
+    const call = await loadToolCall(deps.sql, input.sessionId, id);
+    if (call === null || deps.sandbox === undefined) continue;
+    const toolCall = toToolCall({ ...input, callId: id }, call);
+    try {
+      await deps.sandbox.call(input.sessionId, toolCall, { signal: AbortSignal.abort() });
+      deps.sandbox.acknowledge(input.sessionId, id);
+    } catch (error) {
+      // Released meanwhile, and every command with it.
+      if (!(error instanceof SandboxGoneError)) throw error;
+    }
+  }
 }
 
 /** Gives every call that has no result yet an error result; harmless to repeat. */

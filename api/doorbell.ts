@@ -104,17 +104,17 @@ function shownSignal(
   const shown = (text: string): string =>
     hidden
       .reduce((clean, secret) => clean.replaceAll(secret, '[redacted]'), text)
-      .slice(0, SIGNAL_PREVIEW_CHARS_MAX);
+      .slice(0, SIGNAL_PREVIEW_CHARS_MAX)
+      .toWellFormed();
   const events = signal.events.map(({ seq, id, type, preview }) =>
     previews && preview !== undefined
       ? { seq, id, type, preview: shown(preview) }
       : { seq, id, type },
   );
+  const shownAs = shown(`${title ?? start.sessionId} · ${agentName}`);
   return {
-    start,
+    start: previews ? { ...start, shownAs } : start,
     news: signal.ended === true ? { events, ended: true } : { events },
-    summary: previews
-      ? shown(`${title ?? start.sessionId} · ${agentName}`)
-      : `${start.sessionId} · ${start.agentId}`,
+    summary: previews ? shownAs : `${start.sessionId} · ${start.agentId}`,
   };
 }

@@ -122,7 +122,6 @@ export function sessionSettings(config: Config): SessionSettings {
   const early = config.continueAsNewEvents;
   return {
     previews: config.temporal.previews,
-    modelAttemptsMax: config.model.attemptsMax,
     ...(early === null ? {} : { continueAsNewEvents: { idle: early, step: early } }),
   };
 }

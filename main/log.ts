@@ -1,5 +1,6 @@
 // The one logger: lines for people on a terminal, JSON lines elsewhere, always on stdout. What is
-// passed in may hold no secret; the settings' secrets print as `[secrets]` by themselves.
+// passed in may hold no secret; the settings' secrets print as `[secrets]` by themselves, and a
+// database's error without the values it quotes.
 import { pino } from 'pino';
 import type { Logger } from 'pino';
 import pretty from 'pino-pretty';
@@ -9,7 +10,8 @@ import type { Config } from './config.ts';
 export function createLog(settings: Config['log'], role: string): Logger {
   const readable =
     settings.format === 'pretty' || (settings.format === 'auto' && process.stdout.isTTY);
-  if (!readable) return pino({ level: settings.level, base: { role } });
+  const options = { level: settings.level, base: { role }, serializers: { err: loggedError } };
+  if (!readable) return pino(options);
   // In this process and synchronous: what was logged before a crash is on the screen.
   const lines = pretty({
     translateTime: 'SYS:HH:MM:ss',
@@ -17,5 +19,14 @@ export function createLog(settings: Config['log'], role: string): Logger {
     singleLine: true,
     sync: true,
   });
-  return pino({ level: settings.level, base: { role } }, lines);
+  return pino(options, lines);
+}
+
+/** What a database's error may quote: values of a query, which are texts of a session. */
+const QUOTING = ['detail', 'where', 'query', 'parameters', 'args'];
+
+function loggedError(error: unknown): unknown {
+  if (!(error instanceof Error)) return error;
+  const shown = pino.stdSerializers.err(error) as unknown as Record<string, unknown>;
+  return Object.fromEntries(Object.entries(shown).filter(([key]) => !QUOTING.includes(key)));
 }

@@ -78,6 +78,7 @@ export async function openWorker(parts: WorkerParts, startup: Startup): Promise<
     secrets,
     hostId: directory.hostId,
     model: createModelClient(parts.routes),
+    modelAttemptsMax: config.model.attemptsMax,
     transcripts: new TranscriptCache(),
     freshCalls: new FreshCalls(),
     showsCommands: config.temporal.previews,

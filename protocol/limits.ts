@@ -251,6 +251,11 @@ export const MODEL_REQUEST_MS = 14 * 60_000;
 export const MODEL_SILENCE_MS = 300_000;
 /** Longest `retry-after` that is honoured; beyond it we ask earlier than we were told to. */
 export const MODEL_RETRY_AFTER_MS_MAX = 300_000;
+/**
+ * Attempts after which an activity that fails, rather than meets an outage, is given up; a tool's
+ * sandbox that cannot come up, for one.
+ */
+export const ACTIVITY_ATTEMPTS_MAX = 5;
 /** How often a running activity tells Temporal that it lives. */
 export const ACTIVITY_BEAT_MS = 500;
 /** How often a sandbox host is noted as seen, and the silence after which it counts as lost. */

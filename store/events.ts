@@ -80,16 +80,16 @@ export async function appendEvents<R = unknown>(
   sql: Database,
   append: Append,
 ): Promise<AppendAnswer<R>> {
-  const argument = {
+  // What containers and models say may hold what the database cannot.
+  const argument = storableJson({
     session_id: append.sessionId,
     step_key: append.stepKey,
-    // What containers and models say may hold what the database cannot.
-    events: storableJson(append.events),
+    events: append.events,
     result: append.result ?? {},
     ...(append.usage === undefined ? {} : { usage: append.usage }),
     status: append.status ?? null,
     idle: append.idle ?? null,
-  };
+  });
   const [row] = await sql<{ answer: AppendAnswer<R> }[]>`
     select append_events(${sql.json(argument as never)}) as answer`;
   return row!.answer;

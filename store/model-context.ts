@@ -122,6 +122,19 @@ export async function findOpenSpans(
   return rows.map((row) => row.id);
 }
 
+/** How many earlier attempts of a model call asked the model in vain. */
+export async function countFailedRequests(
+  sql: Database,
+  { sessionId }: { sessionId: string },
+  { stepKey, key }: { stepKey: string; key: string },
+): Promise<number> {
+  const [row] = await sql<{ count: number }[]>`
+    select count(*)::int as count from steps
+     where session_id = ${sessionId} and starts_with(step_key, ${`${stepKey}.a`})
+       and step_key <> ${`${key}.end`}`;
+  return row!.count;
+}
+
 /** What the newest failed model request of a thread was told; null where none failed. */
 export async function findModelError(
   sql: Database,

@@ -56,6 +56,7 @@ interface Bell {
   isRinging: boolean;
   /** Seen in the round of sweeps that is under way */
   isWaiting: boolean;
+  newestSeq: number;
 }
 
 /**
@@ -79,8 +80,14 @@ class Bells {
       pauseMs: RELAY_INTERVAL_MS,
       isRinging: false,
       isWaiting: true,
+      newestSeq: 0,
     };
     bell.isWaiting = true;
+    const newest = row.events.at(-1)?.seq ?? 0;
+    // Something new waits, an interrupt perhaps: whatever was rung for is no reason to be slow.
+    if (newest > bell.newestSeq) {
+      Object.assign(bell, { newestSeq: newest, dueMs: nowMs, pauseMs: RELAY_INTERVAL_MS });
+    }
     this.#bells.set(sessionId, bell);
     if (bell.isRinging || bell.dueMs > nowMs) return;
     bell.isRinging = true;
@@ -158,7 +165,15 @@ async function waitingSessions(sql: Database, after: string): Promise<Waiting[]>
      order by s.id limit ${RELAY_SESSIONS_MAX}`;
   return rows.map((row) => ({
     start: { sessionId: row.id, workspaceId: row.workspace_id, ...row.facts },
-    events: (row.events ?? []).slice(0, SIGNAL_EVENTS_MAX),
+    events: namedEvents(row.events ?? []),
     ended: row.ended,
   }));
+}
+
+/** The newest of each kind are what a workflow needs to know of; the log has the rest. */
+function namedEvents(waiting: Ring['events']): Ring['events'] {
+  const newest = waiting.slice(-SIGNAL_EVENTS_MAX);
+  const interrupt = waiting.findLast(({ type }) => type === 'user.interrupt');
+  if (interrupt === undefined || newest.includes(interrupt)) return newest;
+  return [interrupt, ...newest.slice(1)];
 }

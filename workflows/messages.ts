@@ -23,6 +23,8 @@ export interface SessionStart {
   model: string;
   /** The agent has tools that run in a sandbox */
   usesSandbox: boolean;
+  /** Title and agent's name for a person; absent where previews are off */
+  shownAs?: string;
 }
 
 export interface SignalEvent {
@@ -50,8 +52,6 @@ export interface SessionSignal extends UserEvents {
 export interface SessionSettings {
   /** Off: no text of a client, a model or a command enters Temporal */
   previews: boolean;
-  /** Attempts of one model call, the first included */
-  modelAttemptsMax: number;
   /** A test's switch: continue as new this early */
   continueAsNewEvents?: { idle: number; step: number };
 }

@@ -6,20 +6,21 @@ import { ActivityCancellationType } from '@temporalio/workflow';
 
 const HEARTBEAT = '5 s';
 
+/**
+ * No count of attempts anywhere but in the activities themselves: a database or an engine that is
+ * away, and a worker that died or was restarted, are no reason to give up. What is given up says so
+ * by being non-retryable (activities/failures.ts); this is the bound of all the rest.
+ */
+const GIVE_UP = '24 h';
+
 /** A model call streams for minutes; a dead worker is noticed by its heartbeat. */
-export function modelOptions(attemptsMax: number): ActivityOptions {
-  return {
-    startToCloseTimeout: '15 m',
-    heartbeatTimeout: HEARTBEAT,
-    cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-    retry: {
-      initialInterval: '1 s',
-      backoffCoefficient: 2,
-      maximumInterval: '1 m',
-      maximumAttempts: attemptsMax,
-    },
-  };
-}
+export const modelOptions: ActivityOptions = {
+  startToCloseTimeout: '15 m',
+  scheduleToCloseTimeout: GIVE_UP,
+  heartbeatTimeout: HEARTBEAT,
+  cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+  retry: { initialInterval: '1 s', backoffCoefficient: 2, maximumInterval: '1 m' },
+};
 
 /** A short command: no round trip through the engine. One attempt; the ordinary one takes over. */
 export const localToolOptions: LocalActivityOptions = {
@@ -31,15 +32,26 @@ export const localToolOptions: LocalActivityOptions = {
 export const toolOptions: ActivityOptions = {
   startToCloseTimeout: '65 m',
   scheduleToStartTimeout: '60 s',
+  scheduleToCloseTimeout: GIVE_UP,
   heartbeatTimeout: HEARTBEAT,
   cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-  retry: { initialInterval: '1 s', maximumInterval: '10 s', maximumAttempts: 5 },
+  retry: { initialInterval: '1 s', maximumInterval: '10 s' },
 };
 
 export const provisionOptions: ActivityOptions = {
   startToCloseTimeout: '10 m',
+  scheduleToCloseTimeout: GIVE_UP,
   heartbeatTimeout: HEARTBEAT,
-  retry: { initialInterval: '1 s', maximumInterval: '10 s', maximumAttempts: 5 },
+  retry: { initialInterval: '1 s', maximumInterval: '10 s' },
+};
+
+/** Stops what an interrupt left running on a machine whose worker did not answer. */
+export const cancelOptions: ActivityOptions = {
+  startToCloseTimeout: '1 m',
+  // Longer than a machine may be silent before it counts as lost, with all that runs on it.
+  scheduleToStartTimeout: '5 m',
+  scheduleToCloseTimeout: '10 m',
+  retry: { initialInterval: '1 s', maximumInterval: '10 s' },
 };
 
 /** Commits wait for the database as long as it takes: a stalled session is never a lost one. */

@@ -34,7 +34,10 @@ export class SessionDisplay {
     }
     setCurrentDetails(
       [
+        // A run that continued another has no summary of its own: the title stands here too.
+        ...(this.#start.shownAs === undefined ? [] : [`### ${this.#start.shownAs}`, '']),
         `**${this.#status}** · turn ${state.turn} · round ${state.round}`,
+        `- ${state.tokensIn} tokens in, ${state.tokensOut} out`,
         `- session \`${this.#start.sessionId}\` · \`GET /v1/sessions/${this.#start.sessionId}\``,
         `- agent \`${this.#start.agentId}\``,
         `- sandbox ${state.host === null ? 'not needed yet' : `on host \`${state.host}\``}`,

@@ -30,6 +30,9 @@ export interface SessionState {
   interruptedThrough: number;
   /** Machine that holds the sandbox */
   host: string | null;
+  /** Of all replies, for a person who looks */
+  tokensIn: number;
+  tokensOut: number;
   isEnded: boolean;
 }
 
@@ -78,6 +81,8 @@ export function newSessionState(turn: number): SessionState {
     interruptsThrough: 0,
     interruptedThrough: 0,
     host: null,
+    tokensIn: 0,
+    tokensOut: 0,
     isEnded: false,
   };
 }
@@ -170,6 +175,8 @@ function applyReply(
     ...withReport(begun(state, step), result),
     consumedThrough: Math.max(state.consumedThrough, result.consumedThrough ?? 0),
     calls: result.calls ?? [],
+    tokensIn: state.tokensIn + result.tokens[0],
+    tokensOut: state.tokensOut + result.tokens[1],
   };
   if (result.idle === true) return { ...next, phase: 'idle', round: 0, calls: [] };
   return { ...next, phase: next.calls.length > 0 ? 'tools' : 'model' };

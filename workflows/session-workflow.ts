@@ -26,7 +26,13 @@ import {
   SESSION_STATE_QUERY,
   USER_EVENTS_SIGNAL,
 } from './messages.ts';
-import { commitOptions, modelOptions, provisionOptions, releaseOptions } from './policies.ts';
+import {
+  cancelOptions,
+  commitOptions,
+  modelOptions,
+  provisionOptions,
+  releaseOptions,
+} from './policies.ts';
 import { apply, newSessionState, nextStep, receive, wantsInterrupt } from './session-state.ts';
 import type { RunFacts, SessionState, Step, StepResult } from './session-state.ts';
 import { checkTransition } from './transitions.ts';
@@ -59,6 +65,8 @@ class SessionRun {
   readonly #display: SessionDisplay;
   /** The step that an interrupt may cancel */
   #scope: CancellationScope | undefined;
+  /** Calls that are being stopped behind the back of whatever runs */
+  #stopping = 0;
   /** Brings the sandbox up beside the first model call */
   #provisioning: Promise<void> | undefined;
 
@@ -132,7 +140,7 @@ class SessionRun {
   async #callModel(step: Extract<Step, { kind: 'call_model' }>): Promise<StepResult> {
     if (this.#input.start.usesSandbox && this.state.host === null) void this.#provision();
     const { callModel } = proxyActivities<Activities>({
-      ...modelOptions(this.#input.settings.modelAttemptsMax),
+      ...modelOptions,
       summary: `model ${step.round} · ${this.#input.start.model}`,
     });
     try {
@@ -176,11 +184,29 @@ class SessionRun {
     return this.#provisioning;
   }
 
+  /**
+   * Stops a call that an interrupt may have left running, whenever its machine answers again. Nobody
+   * waits for it: the session goes idle meanwhile.
+   */
+  #cancelCall(callId: string, host: string): void {
+    const stopped = CancellationScope.nonCancellable(() => {
+      const { cancelCalls } = proxyActivities<Activities>({
+        ...cancelOptions,
+        taskQueue: hostTaskQueue(host),
+        summary: 'stop what was interrupted',
+      });
+      return cancelCalls({ ...this.#ref, calls: [{ id: callId }] });
+    });
+    this.#stopping += 1;
+    void stopped.catch(() => {}).then(() => (this.#stopping -= 1));
+  }
+
   #toolRun(): ToolRun {
     return {
       ref: this.#ref,
       host: () => this.state.host,
       provision: () => this.#provision(),
+      cancel: (callId, host) => this.#cancelCall(callId, host),
       forgetHost: () => {
         this.state = { ...this.state, host: null };
       },
@@ -207,7 +233,7 @@ class SessionRun {
     return {
       historyEvents: info.historyLength,
       isContinueSuggested: info.continueAsNewSuggested,
-      isBusy: this.#provisioning !== undefined,
+      isBusy: this.#provisioning !== undefined || this.#stopping > 0,
       idleEventsMax: early?.idle ?? CONTINUE_IDLE_EVENTS,
       stepEventsMax: early?.step ?? CONTINUE_STEP_EVENTS,
     };

@@ -6,12 +6,14 @@
 import {
   ActivityFailure,
   ApplicationFailure,
+  CancellationScope,
   isCancellation,
   proxyActivities,
   proxyLocalActivities,
   TimeoutFailure,
 } from '@temporalio/workflow';
 import { TimeoutType } from '@temporalio/common';
+import type { ModelErrorType } from '../activities/failures.ts';
 import type { Activities } from '../activities/index.ts';
 import type {
   AnswerCallsInput,
@@ -30,9 +32,18 @@ export interface ToolRun {
   host(): string | null;
   /** Brings the sandbox up; rejects if that fails */
   provision(): Promise<void>;
+  /** Stops a call at its machine, when that answers; returns at once */
+  cancel(callId: string, host: string): void;
   /** The machine is lost: the sandbox is to come up elsewhere */
   forgetHost(): void;
 }
+
+const MODEL_ERROR_TYPES: ReadonlySet<string> = new Set<ModelErrorType>([
+  'model_overloaded_error',
+  'model_rate_limited_error',
+  'model_request_failed_error',
+  'billing_error',
+]);
 
 type ToolActivity = 'bash' | 'read' | 'write' | 'edit' | 'glob' | 'grep';
 
@@ -52,50 +63,72 @@ export async function runTools(calls: PendingCall[], run: ToolRun): Promise<Step
 }
 
 async function runTool(call: PendingCall, run: ToolRun): Promise<void> {
-  const input: RunToolInput = { ...run.ref, callId: call.id };
-  const name = call.name as ToolActivity;
-  const summary = call.summary ?? call.name;
   let reason: AnswerCallsInput['reason'] = 'sandbox_failed';
   try {
-    if (run.host() === null) await run.provision();
-    const local = proxyLocalActivities<Activities>({ ...localToolOptions, summary });
-    try {
-      if ((await local[name](input)).isAnswered) return;
-    } catch (error) {
-      // Whatever went wrong with the short attempt, the ordinary one looks for itself.
-      if (isCancellation(error)) throw error;
-    }
-    for (;;) {
-      if (run.host() === null) await run.provision();
-      const host = run.host()!;
-      const ordinary = proxyActivities<Activities>({
-        ...toolOptions,
-        taskQueue: hostTaskQueue(host),
-        summary,
-      });
-      try {
-        await ordinary[name](input);
-        return;
-      } catch (error) {
-        if (!isNobodyThere(error)) throw error;
-        const { findHost } = proxyActivities<Activities>(commitOptions);
-        if ((await findHost({ hostId: host })).isAlive) continue;
-        run.forgetHost();
-        reason = 'host_lost';
-        break;
-      }
-    }
+    const isHostLost = await runInSandbox(call, run);
+    if (!isHostLost) return;
+    reason = 'host_lost';
   } catch (error) {
+    // Whoever was to stop the command did not say that it has: its worker may be dead, or the call
+    // may have been handed over a moment ago.
+    const host = run.host();
+    if (host !== null) run.cancel(call.id, host);
     if (isCancellation(error)) throw error;
   }
   const { answerCalls } = proxyActivities<Activities>(commitOptions);
   await answerCalls({ ...run.ref, calls: [{ id: call.id }], reason });
 }
 
-/** Type of the session.error that a model call which failed for good ends its turn with. */
+/**
+ * Resolves when the call has its result in the log, with false, or with true when its machine is
+ * lost. A cancelled call that was stopped has a result as well.
+ */
+async function runInSandbox(call: PendingCall, run: ToolRun): Promise<boolean> {
+  const input: RunToolInput = { ...run.ref, callId: call.id };
+  const name = call.name as ToolActivity;
+  const summary = call.summary ?? call.name;
+  await provisioned(run);
+  const local = proxyLocalActivities<Activities>({ ...localToolOptions, summary });
+  try {
+    if ((await local[name](input)).isAnswered) return false;
+  } catch (error) {
+    // Whatever went wrong with the short attempt, the ordinary one looks for itself.
+    if (isCancellation(error)) throw error;
+  }
+  for (;;) {
+    await provisioned(run);
+    const host = run.host()!;
+    const ordinary = proxyActivities<Activities>({
+      ...toolOptions,
+      taskQueue: hostTaskQueue(host),
+      summary,
+    });
+    try {
+      await ordinary[name](input);
+      return false;
+    } catch (error) {
+      if (!isNobodyThere(error)) throw error;
+      const { findHost } = proxyActivities<Activities>(commitOptions);
+      if ((await findHost({ hostId: host })).isAlive) continue;
+      run.forgetHost();
+      return true;
+    }
+  }
+}
+
+/** Waits until the sandbox is up; an interrupt does not wait for an engine that is away. */
+async function provisioned(run: ToolRun): Promise<void> {
+  if (run.host() !== null) return;
+  await Promise.race([run.provision(), CancellationScope.current().cancelRequested]);
+}
+
+/**
+ * Type of the session.error that a model call which failed for good ends its turn with; what is no
+ * failure of the model has no name of its own there (sdk 1.11.0: UnknownErrorObject).
+ */
 export function modelErrorType(error: ActivityFailure): string {
-  const { cause } = error;
-  return cause instanceof ApplicationFailure && cause.type ? cause.type : 'unknown_error';
+  const type = error.cause instanceof ApplicationFailure ? error.cause.type : null;
+  return type != null && MODEL_ERROR_TYPES.has(type) ? type : 'unknown_error';
 }
 
 /**

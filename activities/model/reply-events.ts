@@ -5,6 +5,7 @@
 
 import { generatedEventId } from '../../protocol/ids.ts';
 import { CALL_SUMMARY_CHARS_MAX } from '../../protocol/limits.ts';
+import { storableText } from '../../protocol/text.ts';
 import { type NewEvent, stepEvent, type TokenUsage } from '../../store/events.ts';
 import type { PendingCall } from '../messages.ts';
 import type { ModelMessage } from './anthropic.ts';
@@ -169,7 +170,10 @@ export function toolResult(
   return stepEvent(step, 0, body, { tool_use_id: toolUseId });
 }
 
-/** Redacted before it is cut, or half a secret would survive at the cut. */
+/**
+ * Redacted before it is cut, or half a secret would survive at the cut; storable, since the cut may
+ * halve a character and a command may hold a NUL.
+ */
 function summaryOf(
   block: Extract<Block, { type: 'tool_use' }>,
   redact: (text: string) => string,
@@ -177,7 +181,7 @@ function summaryOf(
   const input = asObject(block.input);
   const main = input.command ?? input.file_path ?? input.path ?? input.pattern ?? '';
   const text = typeof main === 'string' ? redact(main).replaceAll(/\s+/g, ' ').trim() : '';
-  return `${block.name} · ${text}`.slice(0, CALL_SUMMARY_CHARS_MAX);
+  return storableText(`${block.name} · ${text}`.slice(0, CALL_SUMMARY_CHARS_MAX));
 }
 
 function asObject(input: unknown): Record<string, unknown> {

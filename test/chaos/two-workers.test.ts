@@ -1,8 +1,11 @@
 // Two workers over one database and one Temporal, of which one dies: what it had in hand is taken
 // over, by the other one where no container is needed, by its successor where one is.
 
-import { afterAll, beforeAll, describe, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { byDepth } from '../helpers/depth.ts';
+import { docker } from '../helpers/sandbox.ts';
+import { ofType } from '../helpers/scene.ts';
+import { until } from '../helpers/until.ts';
 import { diceOf } from './dice.ts';
 import { Fleet } from './fleet.ts';
 import { after, prove } from './proof.ts';
@@ -60,4 +63,30 @@ describe.each(numbers(byDepth(2, 6)))('a worker with sandboxes, kill %i', (numbe
       may: { cutRequests: 1 },
     });
   });
+});
+
+it('an interrupt while the machine of a command is dead stops it when the machine is back', async () => {
+  const [sandboxes, workflows] = fleet.workers;
+  await workflows.end('SIGTERM');
+  await workflows.start(WORKFLOWS_ONLY);
+  const [talk] = await stage.cast([{ name: 'interrupted', turns: ['$ sleep 600', '$ echo next'] }]);
+  const isRunning = () =>
+    docker('exec', `holdfast-${talk!.sessionId}`, 'pgrep', '-f', 'sleep 600').then(
+      () => true,
+      () => false,
+    );
+  await talk!.say(0);
+  await until('the command runs', isRunning);
+  await sandboxes.end('SIGKILL');
+  const { events } = stage.client.beta.sessions;
+  await events.send(talk!.sessionId, { events: [{ type: 'user.interrupt' }] });
+  await talk!.idle(1);
+  expect(await isRunning()).toBe(true);
+  await sandboxes.start();
+  await until('the command is gone', async () => !(await isRunning()));
+  await talk!.say(1);
+  await talk!.idle(2);
+  const results = ofType((await talk!.history()) as never, 'agent.tool_result');
+  expect(results).toMatchObject([{ is_error: true }, { is_error: false }]);
+  await talk!.close();
 });

@@ -1,6 +1,7 @@
 // PostgreSQL, Temporal or Docker away while sessions run: the health check says which, what can be
 // served is served, nothing that was accepted is lost, and the work goes on when they are back.
 
+import { Client, Connection } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { closeEach } from '../helpers/close-each.ts';
 import { type Outage, startDockerSocket, startEmbedded } from '../helpers/outages.ts';
@@ -14,6 +15,8 @@ let temporal: Awaited<ReturnType<typeof startEmbedded>>;
 let engine: Awaited<ReturnType<typeof startDockerSocket>>;
 let server: TestServer;
 let scene: Scene;
+let connection: Connection;
+let workflows: Client;
 
 beforeAll(async () => {
   [postgres, temporal, engine] = await Promise.all([
@@ -29,10 +32,12 @@ beforeAll(async () => {
     HOLDFAST_DOCKER_SOCKET: engine.path,
   });
   scene = await Scene.open(server);
+  connection = await Connection.connect({ address: temporal.address });
+  workflows = new Client({ connection });
 });
 
 afterAll(async () => {
-  await closeEach(scene, server, postgres, temporal, engine);
+  await closeEach(scene, connection, server, postgres, temporal, engine);
 });
 
 /** Parts that the health check says are not well. */
@@ -82,6 +87,13 @@ async function expectOneWholeTurn(talk: Talk): Promise<void> {
   expect(stopReasonOf(events as never)).toBe('end_turn');
 }
 
+/** Whether some activity of the session has been tried so often, as Temporal knows. */
+async function isAttempted(talk: Talk, times: number): Promise<boolean> {
+  const description = await workflows.workflow.getHandle(talk.id).describe();
+  const pending = description.raw.pendingActivities ?? [];
+  return pending.some(({ attempt }) => (attempt ?? 0) >= times);
+}
+
 const isIdle = (talk: Talk) => async () => (await talk.status().catch(() => '')) === 'idle';
 
 describe('a server that is told to stop', () => {
@@ -121,6 +133,17 @@ describe('while PostgreSQL is away', () => {
     await until('the turn is over', isIdle(talk), { timeoutMs: 90_000 });
     await expectOneWholeTurn(talk);
     expect(stopReasonOf(await talk.turn('= As before.'))).toBe('end_turn');
+  });
+
+  it('a command that ended meanwhile keeps its result, however long it is away', async () => {
+    const talk = await scene.newTalk();
+    const go = await runningCommand(talk);
+    await without(postgres, 'database', async () => {
+      await go();
+      await until('the sixth attempt waits', () => isAttempted(talk, 6), { timeoutMs: 60_000 });
+    });
+    await until('the turn is over', isIdle(talk), { timeoutMs: 90_000 });
+    await expectOneWholeTurn(talk);
   });
 
   it('an open stream waits for it and carries the rest of the turn, each event once', async () => {
@@ -179,16 +202,28 @@ describe('while Temporal is away', () => {
 });
 
 describe('while Docker is away', () => {
-  it('a session that needs a new container waits for it', async () => {
+  it('a session that needs a new container waits for it, however long it is away', async () => {
     const talk = await scene.newTalk();
     await without(engine, 'sandbox', async () => {
       await talk.say('$ echo at last');
-      await until('the turn waits for its sandbox', async () => {
-        return typesOf(await talk.history()).includes('agent.tool_use');
-      });
+      await until('the sixth attempt waits', () => isAttempted(talk, 6), { timeoutMs: 60_000 });
     });
     await until('the turn is over', isIdle(talk), { timeoutMs: 90_000 });
     expect(resultsOf((await talk.history()) as never)).toEqual(['at last']);
+  });
+
+  it('an interrupt does not wait for it', async () => {
+    const talk = await scene.newTalk();
+    const tape = await talk.tape();
+    await without(engine, 'sandbox', async () => {
+      await talk.say('$ echo never');
+      await tape.untilType('agent.tool_use');
+      await talk.interrupt();
+      const events = await tape.untilIdle();
+      expect(stopReasonOf(events)).toBe('end_turn');
+      expect(ofType(events, 'agent.tool_result')).toMatchObject([{ is_error: true }]);
+    });
+    expect(resultsOf(await talk.turn('$ echo now'))).toEqual(['now']);
   });
 
   it('a container that runs goes on working', async () => {

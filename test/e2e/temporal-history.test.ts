@@ -169,6 +169,9 @@ describe('a session in the Temporal UI', () => {
     expect(running.staticSummary).toBe('Look at the door · Reviewer');
     expect(running.currentDetails).toMatch(/running.*turn 1.*round 1/);
     expect(running.currentDetails).toContain(talk.id);
+    // A run that continued another has no summary: title and agent stand in the details too.
+    expect(running.currentDetails).toContain('Look at the door · Reviewer');
+    expect(running.currentDetails).toMatch(/[1-9]\d* tokens in, [1-9]\d* out/);
     expect(running.searchAttributes).toMatchObject({
       HoldfastStatus: 'running',
       HoldfastAgent: scene.agentId,

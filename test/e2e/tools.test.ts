@@ -44,6 +44,20 @@ describe('the toolset', () => {
     expect(results[5]).toBe('first line\nlast line');
   });
 
+  it('a command with a NUL, or cut for the history inside a character, runs all the same', async () => {
+    const events = await talk.turn(
+      [
+        `$ ${'true '.repeat(13)}; echo 😀😀😀😀😀😀😀😀`,
+        call('bash', { command: 'echo a\u0000b' }),
+        '= Both.',
+      ].join('\n'),
+    );
+    expect(ofType(events, 'span.model_request_start')).toHaveLength(3);
+    expect(resultsOf(events)[0]).toBe('😀😀😀😀😀😀😀😀');
+    expect(ofType(events, 'agent.tool_result')).toHaveLength(2);
+    expect(stopReasonOf(events)).toBe('end_turn');
+  });
+
   it('a command that fails is an error result with its output, and the turn goes on', async () => {
     const events = await talk.turn('$ echo said; exit 3\n$ echo next');
     const results = ofType(events, 'agent.tool_result');

@@ -146,16 +146,16 @@ export class Talk {
   /** Interrupts what runs and deletes the session; does nothing for one that is gone. */
   async end(): Promise<void> {
     for (const tape of this.#tapes) tape.close();
-    try {
-      if (isAtWork(await this.status())) {
-        await this.interrupt();
-        // What waited is answered first; there may be a turn of it.
-        await until('the session is at rest', async () => !isAtWork(await this.status()));
+    if (isAtWork(await this.status().catch(() => ''))) await this.interrupt();
+    // What waited is answered first; there may be a turn of it.
+    await until('the session is at rest and gone', async () => {
+      try {
+        await this.client.beta.sessions.delete(this.id);
+      } catch (error) {
+        return error instanceof Anthropic.NotFoundError;
       }
-      await this.client.beta.sessions.delete(this.id);
-    } catch (error) {
-      if (!(error instanceof Anthropic.NotFoundError)) throw error;
-    }
+      return true;
+    });
   }
 }
 

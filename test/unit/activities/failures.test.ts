@@ -2,10 +2,17 @@
 // The types are those of the SDK's session.error; which are retried is decided in one place.
 
 import Anthropic from '@anthropic-ai/sdk';
-import { expect, test } from 'vitest';
-import { modelFailure, toApplicationFailure } from '../../../activities/failures.ts';
+import { ActivityFailure, ApplicationFailure } from '@temporalio/common';
+import { describe, expect, test } from 'vitest';
+import {
+  modelFailure,
+  toApplicationFailure,
+  toOpaqueFailure,
+} from '../../../activities/failures.ts';
 import { describeModelError } from '../../../activities/model/anthropic.ts';
 import { abilitiesOf, findRoute } from '../../../activities/model/routes.ts';
+import { EngineUnavailableError, SandboxFailedError } from '../../../sandbox/sandbox.ts';
+import { modelErrorType } from '../../../workflows/tool-steps.ts';
 
 test.each([
   [429, 'model_rate_limited_error', true],
@@ -56,4 +63,39 @@ test('only known families are asked to think', () => {
   expect(abilitiesOf('claude-haiku-4-5').thinking).toBe('budget');
   expect(abilitiesOf('claude-sonnet-4-6').thinking).toBe('adaptive');
   expect(abilitiesOf('llama-9').thinking).toBe('none');
+});
+
+describe('a failure that is not the model’s', () => {
+  const attempt = (number: number) => ({ number, max: 5 });
+
+  test.each([
+    Object.assign(new Error('x'), { code: 'CONNECTION_CLOSED' }),
+    Object.assign(new Error('x'), { code: '57P01' }),
+    new EngineUnavailableError('x'),
+  ])('is waited for where a part is away: %s', (error) => {
+    const failure = toOpaqueFailure('a tool call', error, attempt(100));
+    expect(failure).toMatchObject({ type: 'unavailable', nonRetryable: false });
+  });
+
+  test('is given up after its attempts otherwise, and quotes nothing', () => {
+    const error = new SandboxFailedError('with a secret in it');
+    const failures = [4, 5].map((number) => toOpaqueFailure('a call', error, attempt(number)));
+    expect(failures).toMatchObject([{ nonRetryable: false }, { nonRetryable: true }]);
+    for (const failure of failures) expect(failure.message).not.toContain('secret');
+  });
+
+  test('has no name of its own in session.error', () => {
+    const ended = (type: string) =>
+      new ActivityFailure(
+        'm',
+        'callModel',
+        '1',
+        'TIMEOUT',
+        undefined,
+        ApplicationFailure.create({ type }),
+      );
+    expect(modelErrorType(ended('model_overloaded_error'))).toBe('model_overloaded_error');
+    expect(modelErrorType(ended('PostgresError'))).toBe('unknown_error');
+    expect(modelErrorType(ended('worker_stopping'))).toBe('unknown_error');
+  });
 });

@@ -157,7 +157,7 @@ export class SessionWorld {
     for (const name of names) this.results.set(name, 0);
     const pending = names.map((id) => ({ id, name: 'bash', answeredBy: 'sandbox' as const }));
     const report = calls === 0 ? this.#idle({ unlessMessages: true }) : this.#report(false);
-    return { kind: 'replied', calls: pending, consumedThrough, ...report };
+    return { kind: 'replied', calls: pending, consumedThrough, tokens: [2, 1], ...report };
   }
 
   #finishTools(step: Extract<Step, { kind: 'run_tools' }>): StepResult {
