@@ -185,8 +185,8 @@ class SessionRun {
   }
 
   /**
-   * Stops a call that an interrupt may have left running, whenever its machine answers again. Nobody
-   * waits for it: the session goes idle meanwhile.
+   * Stops a call that an interrupt may have left running, whenever its machine answers again.
+   * Nobody waits for it: the session goes idle meanwhile.
    */
   #cancelCall(callId: string, host: string): void {
     const stopped = CancellationScope.nonCancellable(() => {

@@ -65,7 +65,7 @@ describe.each(numbers(byDepth(2, 6)))('a worker with sandboxes, kill %i', (numbe
   });
 });
 
-it('an interrupt while the machine of a command is dead stops it when the machine is back', async () => {
+it('an interrupt reaches a command whose machine was dead, when that is back', async () => {
   const [sandboxes, workflows] = fleet.workers;
   await workflows.end('SIGTERM');
   await workflows.start(WORKFLOWS_ONLY);

@@ -1,6 +1,6 @@
-// A worker that stands still, as on a machine that swaps or is moved, while Temporal gives its model
-// call to another one: both finish it, and the log has the reply once. It takes minutes, because
-// the open polls of the frozen one swallow attempts as well.
+// A worker that stands still, as on a machine that swaps or is moved, while Temporal gives its
+// model call to another one: both finish it, and the log has the reply once. It takes minutes,
+// because the open polls of the frozen one swallow attempts as well.
 
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { Fleet } from '../chaos/fleet.ts';

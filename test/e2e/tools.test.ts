@@ -44,7 +44,7 @@ describe('the toolset', () => {
     expect(results[5]).toBe('first line\nlast line');
   });
 
-  it('a command with a NUL, or cut for the history inside a character, runs all the same', async () => {
+  it('a command with a NUL, or whose summary is cut inside a character, runs', async () => {
     const events = await talk.turn(
       [
         `$ ${'true '.repeat(13)}; echo 😀😀😀😀😀😀😀😀`,
