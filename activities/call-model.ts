@@ -7,7 +7,13 @@ import type { SessionAgent } from '../protocol/sessions.ts';
 import { MODEL_SILENCE_MS } from '../protocol/limits.ts';
 import { appendEvents, type NewEvent, stepEvent } from '../store/events.ts';
 import { beginModelCall, countFailedRequests, findOpenSpans } from '../store/model-context.ts';
-import type { CallModelInput, CallModelResult, InboxReport, PendingCall } from './messages.ts';
+import type {
+  CallModelInput,
+  CallModelResult,
+  InboxReport,
+  PendingCall,
+  SessionRef,
+} from './messages.ts';
 import { type ActivityDeps, isCancelRequested, redact, whileBeating } from './deps.ts';
 import { modelFailure, toApplicationFailure, workerStopping } from './failures.ts';
 import { idleEvents, type IdleStop, runningEvents } from './idle-events.ts';
@@ -16,6 +22,7 @@ import { PreviewWriter } from './model/preview-writer.ts';
 import { replyEvents, spanEnd, tokenUsage } from './model/reply-events.ts';
 import { modelRequest } from './model/request.ts';
 import { enabledTools } from './model/tools.ts';
+import { beginCall } from './run-tool.ts';
 
 /** What the step row keeps: the small facts that the workflow needs. */
 interface ReplyFacts {
@@ -162,7 +169,11 @@ async function appendReply(
   });
   if (answer.outcome === 'ended') return { kind: 'ended' };
   if (answer.outcome === 'repeated') await closeSuperseded(deps, attempt);
-  if (answer.outcome === 'appended') handOver(deps, calls, events);
+  if (answer.outcome === 'appended') {
+    // An interrupt that waits already will stop the turn before its calls.
+    const mayBegin = answer.result.interruptsThrough === undefined;
+    handOver(deps, names, { calls, events, mayBegin });
+  }
   return { kind: 'replied', ...answer.result };
 }
 
@@ -176,12 +187,19 @@ async function closeSuperseded(deps: ActivityDeps, attempt: Attempt): Promise<vo
   });
 }
 
-function handOver(deps: ActivityDeps, calls: PendingCall[], events: NewEvent[]): void {
+/** Keeps the calls for the step that runs them, and lets them begin. */
+function handOver(
+  deps: ActivityDeps,
+  session: SessionRef,
+  { calls, events, mayBegin }: { calls: PendingCall[]; events: NewEvent[]; mayBegin: boolean },
+): void {
   for (const { id } of calls) {
     const event = events.find((one) => one.id === id)!;
     const { name, input } = event.body as unknown as { name: string; input: never };
     const { tool_use_id: toolUseId } = event.private as { tool_use_id: string };
-    deps.freshCalls.add(id, { name, input, toolUseId });
+    const call = { name, input, toolUseId };
+    const begun = mayBegin ? beginCall(deps, { ...session, callId: id }, call) : call;
+    deps.freshCalls.add(id, begun);
   }
 }
 

@@ -8,13 +8,14 @@ import type { ActivityDeps } from './deps.ts';
 import { idleEvents, type IdleStop } from './idle-events.ts';
 import type { CommitStatusInput, CommitStatusResult } from './messages.ts';
 import { spanEnd } from './model/reply-events.ts';
-import { answerCalls } from './run-tool.ts';
+import { answerCalls, cancelCalls } from './run-tool.ts';
 
 /** Commits the idle; repeating it gives the first answer. */
 export async function commitStatus(
   deps: ActivityDeps,
   input: CommitStatusInput,
 ): Promise<CommitStatusResult> {
+  const isStopped = await cancelCalls(deps, input);
   await answerCalls(deps, { ...input, reason: 'interrupted' });
   const open = await findOpenSpans(deps.sql, input.sessionId, input.threadId);
   const answer = await appendEvents(deps.sql, {
@@ -24,7 +25,8 @@ export async function commitStatus(
     idle: idleCommit(input, await errorOf(deps, input)),
   });
   if (answer.outcome === 'ended') return { kind: 'ended' };
-  return { kind: 'went_idle', ...answer.result };
+  const mayRun = input.calls.length > 0 && !isStopped;
+  return { kind: 'went_idle', ...answer.result, ...(mayRun ? { mayRun } : {}) };
 }
 
 const END_TURN: IdleStop = { stop_reason: { type: 'end_turn' }, stop_details: null };

@@ -1,15 +1,18 @@
 // Tool calls that this worker has just committed, on their way from the model call to the tool
-// call: the next step is nearly always taken by the same process, and need not read back what it
-// wrote a moment ago. Each is taken once; whoever finds none reads the log (docs/decisions/0005).
-// Bounded.
+// call: the next step is nearly always taken by the same process, need not read back what it wrote a
+// moment ago, and finds the call begun. Each is taken once; whoever finds none reads the log
+// (docs/decisions/0005, 0009). Bounded.
 
 import { FRESH_CALLS_MAX } from '../protocol/limits.ts';
+import type { RunToolResult } from './messages.ts';
 
 export interface FreshCall {
   name: string;
   input: Record<string, unknown>;
   /** The provider's id of this tool use */
   toolUseId: string;
+  /** The short attempt, begun as soon as the call was in the log */
+  attempt?: Promise<RunToolResult>;
 }
 
 export class FreshCalls {

@@ -54,7 +54,7 @@ export function createActivities(deps: ActivityDeps) {
       provisionSandbox,
       ATTEMPTS_MAX,
     ),
-    cancelCalls: opaque<CancelCallsInput, void>('cancelCalls', cancelCalls, ATTEMPTS_MAX),
+    cancelCalls: opaque<CancelCallsInput, boolean>('cancelCalls', cancelCalls, ATTEMPTS_MAX),
     releaseSandbox: opaque<SessionRef, void>('releaseSandbox', releaseSandbox),
     markReleased: opaque<SessionRef, void>('markReleased', markReleased),
     findHost: opaque<HostInput, { isAlive: boolean }>('findHost', findHost),

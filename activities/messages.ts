@@ -70,7 +70,13 @@ export interface CommitStatusInput extends SessionRef {
   calls: { id: string }[];
 }
 
-export type CommitStatusResult = ({ kind: 'went_idle' } & InboxReport) | { kind: 'ended' };
+export type CommitStatusResult =
+  | ({
+      kind: 'went_idle';
+      /** The calls were not stopped here: their sandbox is another machine's */
+      mayRun?: true;
+    } & InboxReport)
+  | { kind: 'ended' };
 
 export interface AnswerCallsInput extends SessionRef {
   calls: { id: string }[];

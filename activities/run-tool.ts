@@ -3,7 +3,7 @@
 // the result enters the log once, keyed by the call.
 
 import { Context } from '@temporalio/activity';
-import { LOCAL_TOOL_WINDOW_MS } from '../protocol/limits.ts';
+import { CANCEL_WAIT_MS, LOCAL_TOOL_WINDOW_MS } from '../protocol/limits.ts';
 import type { Environment } from '../protocol/environments.ts';
 import {
   SandboxGoneError,
@@ -28,7 +28,7 @@ import { toolResult } from './model/reply-events.ts';
 export async function runTool(deps: ActivityDeps, input: RunToolInput): Promise<RunToolResult> {
   const { isLocal } = Context.current().info;
   const fresh = deps.freshCalls.take(input.callId);
-  if (fresh !== undefined && isLocal) return runLocally(deps, input, fresh);
+  if (fresh !== undefined && isLocal) return fresh.attempt ?? runLocally(deps, input, fresh);
   const call = await loadToolCall(deps.sql, input.sessionId, input.callId);
   if (call === null || call.status === 'terminated' || call.isAnswered) return { isAnswered: true };
   if (isLocal) return runLocally(deps, input, call);
@@ -44,6 +44,19 @@ export async function runTool(deps: ActivityDeps, input: RunToolInput): Promise<
   );
   await commitOutcome(deps, input, call, outcome);
   return { isAnswered: true };
+}
+
+/**
+ * Begins a call that was committed this moment, where this machine holds the sandbox: it runs while
+ * the engine makes its way to the call's own step, which then finds it running or done by its id,
+ * like every repetition does (docs/decisions/0009). An interrupt finds it by the same id.
+ */
+export function beginCall(deps: ActivityDeps, input: RunToolInput, call: FreshCall): FreshCall {
+  if (deps.sandbox?.has(input.sessionId) !== true) return call;
+  const attempt = runLocally(deps, input, call);
+  // Met by whoever takes the call; until then it must not end the process.
+  attempt.catch(() => {});
+  return { ...call, attempt };
 }
 
 /**
@@ -114,22 +127,27 @@ async function commitOutcome(
 }
 
 /**
- * Stops calls that nobody waits for any more, where this machine knows them; what was never handed
- * over is not begun. Their results are in the log by now, or are given by whoever interrupted.
+ * Stops calls that nobody waits for any more, if this machine holds the sandbox: the answer says
+ * whether it does. What was never handed over is not begun, what has ended stays as it is. Their
+ * results are given by whoever interrupted.
  */
-export async function cancelCalls(deps: ActivityDeps, input: CancelCallsInput): Promise<void> {
+export async function cancelCalls(deps: ActivityDeps, input: CancelCallsInput): Promise<boolean> {
+  const { sandbox } = deps;
+  if (sandbox === undefined) return false;
   for (const { id } of input.calls) {
     const call = await loadToolCall(deps.sql, input.sessionId, id);
-    if (call === null || deps.sandbox === undefined) continue;
+    if (call === null) continue;
     const toolCall = toToolCall({ ...input, callId: id }, call);
+    const options = { signal: AbortSignal.abort(), waitMs: CANCEL_WAIT_MS };
     try {
-      await deps.sandbox.call(input.sessionId, toolCall, { signal: AbortSignal.abort() });
-      deps.sandbox.acknowledge(input.sessionId, id);
+      await sandbox.call(input.sessionId, toolCall, options);
+      sandbox.acknowledge(input.sessionId, id);
     } catch (error) {
-      // Released meanwhile, and every command with it.
-      if (!(error instanceof SandboxGoneError)) throw error;
+      if (error instanceof SandboxGoneError) return false;
+      throw error;
     }
   }
+  return true;
 }
 
 /** Gives every call that has no result yet an error result; harmless to repeat. */

@@ -171,6 +171,8 @@ export const RUNNER_SILENCE_MS = 60_000;
 export const RUNNER_REDIAL_PAUSE_MS = 500;
 /** Time a cancelled call has to end before its container is killed. */
 export const CANCEL_GRACE_MS = 5000;
+/** Time an interrupt waits for the commands it stops to be gone. */
+export const CANCEL_WAIT_MS = 4000;
 /** Default and longest time of one bash command; the default is the SDK toolset's. */
 export const BASH_TIMEOUT_MS = 120_000;
 export const BASH_TIMEOUT_MS_MAX = 3_600_000;

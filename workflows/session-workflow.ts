@@ -151,17 +151,38 @@ class SessionRun {
     }
   }
 
-  #goIdle(step: Extract<Step, { kind: 'go_idle' }>): Promise<StepResult> {
+  async #goIdle(step: Extract<Step, { kind: 'go_idle' }>): Promise<StepResult> {
     const { commitStatus } = proxyActivities<Activities>({
       ...commitOptions,
       summary: `idle · ${step.reason.type}`,
     });
-    return commitStatus({
+    const calls = step.calls.map(({ id }) => ({ id }));
+    const result = await commitStatus({
       ...this.#ref,
       stepKey: `t${step.turn}.r${step.round}.idle.${step.reason.type}.${step.through}`,
       reason: step.reason,
-      calls: step.calls.map(({ id }) => ({ id })),
+      calls,
     });
+    const mayRun = result.kind === 'went_idle' && result.mayRun === true;
+    if (mayRun && this.state.host !== null) this.#cancelCalls(calls, this.state.host);
+    return result;
+  }
+
+  /**
+   * Stops calls that an interrupt may have left running on their machine, whenever that answers
+   * again: its worker may be dead. Nobody waits for it: the session is idle meanwhile.
+   */
+  #cancelCalls(calls: { id: string }[], host: string): void {
+    const stopped = CancellationScope.nonCancellable(() => {
+      const { cancelCalls } = proxyActivities<Activities>({
+        ...cancelOptions,
+        taskQueue: hostTaskQueue(host),
+        summary: 'stop what was interrupted',
+      });
+      return cancelCalls({ ...this.#ref, calls });
+    });
+    this.#stopping += 1;
+    void stopped.catch(() => {}).then(() => (this.#stopping -= 1));
   }
 
   /** Starts bringing the sandbox up; errors are kept for the first tool call to meet. */
@@ -184,29 +205,11 @@ class SessionRun {
     return this.#provisioning;
   }
 
-  /**
-   * Stops a call that an interrupt may have left running, whenever its machine answers again.
-   * Nobody waits for it: the session goes idle meanwhile.
-   */
-  #cancelCall(callId: string, host: string): void {
-    const stopped = CancellationScope.nonCancellable(() => {
-      const { cancelCalls } = proxyActivities<Activities>({
-        ...cancelOptions,
-        taskQueue: hostTaskQueue(host),
-        summary: 'stop what was interrupted',
-      });
-      return cancelCalls({ ...this.#ref, calls: [{ id: callId }] });
-    });
-    this.#stopping += 1;
-    void stopped.catch(() => {}).then(() => (this.#stopping -= 1));
-  }
-
   #toolRun(): ToolRun {
     return {
       ref: this.#ref,
       host: () => this.state.host,
       provision: () => this.#provision(),
-      cancel: (callId, host) => this.#cancelCall(callId, host),
       forgetHost: () => {
         this.state = { ...this.state, host: null };
       },

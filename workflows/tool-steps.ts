@@ -32,8 +32,6 @@ export interface ToolRun {
   host(): string | null;
   /** Brings the sandbox up; rejects if that fails */
   provision(): Promise<void>;
-  /** Stops a call at its machine, when that answers; returns at once */
-  cancel(callId: string, host: string): void;
   /** The machine is lost: the sandbox is to come up elsewhere */
   forgetHost(): void;
 }
@@ -69,10 +67,6 @@ async function runTool(call: PendingCall, run: ToolRun): Promise<void> {
     if (!isHostLost) return;
     reason = 'host_lost';
   } catch (error) {
-    // Whoever was to stop the command did not say that it has: its worker may be dead, or the call
-    // may have been handed over a moment ago.
-    const host = run.host();
-    if (host !== null) run.cancel(call.id, host);
     if (isCancellation(error)) throw error;
   }
   const { answerCalls } = proxyActivities<Activities>(commitOptions);

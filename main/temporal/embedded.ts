@@ -3,6 +3,7 @@
 // read makes every activity take 50 ms; with these it is 8 ms, and what it acknowledged survives a
 // kill -9.
 import { accessSync, constants, mkdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { childEnvironment } from '../config.ts';
@@ -69,6 +70,7 @@ export function embeddedTemporal(options: EmbeddedTemporalOptions): ChildSpec {
       'start-dev',
       ...flags.flatMap(([flag, value]) => [`--${flag}`, String(value)]),
     ],
+    environment: goSettings(),
     stopSignal: 'SIGTERM',
     readyTimeoutMs: 60_000,
     ready: async () => {
@@ -76,6 +78,16 @@ export function embeddedTemporal(options: EmbeddedTemporalOptions): ChildSpec {
       await connection.close();
     },
   };
+}
+
+/**
+ * How the server's runtime shares the machine (docs/decisions/0009): its work is serial, with one
+ * shard and one database connection, so more threads only hand it to and fro between processors
+ * that our own processes need; a heap this small is not worth collecting at every doubling.
+ */
+function goSettings(): Record<string, string> {
+  const threads = Math.min(4, Math.max(1, Math.floor(availableParallelism() / 2)));
+  return { GOMAXPROCS: String(threads), GOGC: '400' };
 }
 
 /** The `temporal` program: from the PATH, else the one the set-up fetched. */

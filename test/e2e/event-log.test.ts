@@ -183,10 +183,12 @@ describe('a reader', () => {
     const { signal } = new AbortController();
     const query = { sessionId, workspaceId: server.workspaceId, deltas: new Set<never>(), signal };
     const items = await follower.follow({ ...query, onStalled: resolve });
-    const first = items.next();
-    // It is live from here on, has read one event, and reads no other.
-    await send(sessionId, 'one');
-    await first;
+    // It is live once it has asked for a second event, and then it reads no other.
+    for (const text of ['one', 'two']) {
+      const next = items.next();
+      await send(sessionId, text);
+      await next;
+    }
     const batch = Array.from({ length: 500 }, () => 'more');
     for (let sent = 0; sent <= FOLLOW_LAG_EVENTS_MAX; sent += batch.length) {
       await send(sessionId, ...batch);
