@@ -7,6 +7,7 @@ import type {
   BetaManagedAgentsAgent,
   BetaManagedAgentsModelConfig,
 } from '@anthropic-ai/sdk/resources/beta/agents/agents';
+import { type Effort, effortOf, EFFORTS } from './effort.ts';
 import { ApiError } from './errors.ts';
 import {
   createdAtWithin,
@@ -39,7 +40,8 @@ import { builtInToolSettings, resolvedTools, toolShape, toolsRequest } from './t
 /** sdk 1.11.0: BetaManagedAgentsAgent. */
 export type Agent = BetaManagedAgentsAgent;
 /**
- * sdk 1.11.0: BetaManagedAgentsModelConfig; in what we store, effort and speed are always there.
+ * sdk 1.11.0: BetaManagedAgentsModelConfig; in what we store, speed is always there, and effort
+ * only where it was named.
  */
 export type ModelConfig = BetaManagedAgentsModelConfig;
 /** What makes up one version of an agent; the store adds id, number and times. */
@@ -50,7 +52,6 @@ export type AgentVersionFields = Omit<
 
 // ── Requests ─────────────────────────────────────────────────────────────────────────────────────
 
-const EFFORTS = ['low', 'medium', 'high', 'xhigh', 'max'] as const;
 const effortLevel = z.enum(EFFORTS);
 const effortObject = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('low') }),
@@ -204,12 +205,6 @@ export const agentShape = z.strictObject({
 // ── Rules ────────────────────────────────────────────────────────────────────────────────────────
 
 /**
- * Effort of a model for which the request names none. The hosted service resolves it per model; the
- * Messages API's own default is high for all of them. Our choice, see docs/differences.md.
- */
-const EFFORT_DEFAULT = { type: 'high' } as const;
-
-/**
  * Fills the defaults of a new agent's first version; throws 400 when its parts do not fit together.
  */
 export function agentFromCreate(request: CreateAgentRequest): AgentVersionFields {
@@ -270,13 +265,24 @@ export function sameAgentVersion(a: AgentVersionFields, b: AgentVersionFields): 
 function modelFromRequest(request: ModelRequest, stored: ModelConfig | undefined): ModelConfig {
   const given = typeof request === 'string' ? { id: request } : request;
   const kept = given.id === stored?.id && given.effort === undefined ? stored.effort : undefined;
-  const { effort } = given;
+  const named = typeof given.effort === 'string' ? { type: given.effort } : given.effort;
+  if (named != null) checkEffort(given.id, named.type);
+  const effort = kept ?? named;
   return {
     id: given.id,
-    effort: kept ?? (typeof effort === 'string' ? { type: effort } : (effort ?? EFFORT_DEFAULT)),
+    ...(effort == null ? {} : { effort }),
     speed: given.speed ?? 'standard',
     ...(given.inference_geo == null ? {} : { inference_geo: given.inference_geo }),
   };
+}
+
+/** behaviour.md 5.1: a level that the model does not have is a 400, not a turn that fails later. */
+function checkEffort(modelId: string, level: Effort): void {
+  const levels = effortOf(modelId)?.levels;
+  if (levels === undefined || levels.includes(level)) return;
+  if (levels.length === 0) refuse('model.effort', `\`${modelId}\` takes no effort`);
+  const listed = levels.map((each) => `"${each}"`).join(', ');
+  refuse('model.effort', `\`${modelId}\` takes one of ${listed}`);
 }
 
 function resolvedSkills(skills: CreateAgentRequest['skills'] | null): Agent['skills'] {

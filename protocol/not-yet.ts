@@ -5,12 +5,14 @@
 import type { BetaLimitedNetworkParams } from '@anthropic-ai/sdk/resources/beta/environments';
 import type { CreateAgentRequest, UpdateAgentRequest } from './agents.ts';
 import type { CreateEnvironmentRequest, UpdateEnvironmentRequest } from './environments.ts';
+import { effortOf } from './effort.ts';
 import { ApiError } from './errors.ts';
 import type { ClientEventParams } from './events.ts';
 import type { CreateSessionRequest, UpdateSessionRequest } from './sessions.ts';
 import { type ToolRequest, WEB_TOOLS } from './tools.ts';
 
 type AgentRequest = CreateAgentRequest | UpdateAgentRequest;
+type ModelObject = Exclude<CreateAgentRequest['model'], string>;
 type EnvironmentRequest = CreateEnvironmentRequest | UpdateEnvironmentRequest;
 type SessionRequest = CreateSessionRequest | UpdateSessionRequest;
 
@@ -25,6 +27,7 @@ const AGENT: readonly NotYet<AgentRequest>[] = [
   ['multiagent', ({ multiagent }) => multiagent != null, 'multi-agent sessions'],
   ['execution_identity', (r) => r.execution_identity?.type === 'aws_role', 'AWS roles'],
   ['model.inference_geo', (r) => modelOf(r).inference_geo != null, 'pinning inference to a region'],
+  ['model.effort', (r) => namesUnknownEffort(modelOf(r)), 'effort of models other than Claude'],
   ['model.speed', (request) => modelOf(request).speed === 'fast', 'fast mode'],
 ];
 
@@ -129,11 +132,12 @@ function isFilled(list: readonly unknown[] | null | undefined): boolean {
   return list != null && list.length > 0;
 }
 
-function modelOf({ model }: AgentRequest): {
-  inference_geo?: string | null;
-  speed?: string | null;
-} {
+function modelOf({ model }: AgentRequest): Partial<ModelObject> {
   return typeof model === 'object' ? model : {};
+}
+
+function namesUnknownEffort({ id, effort }: Partial<ModelObject>): boolean {
+  return id !== undefined && effort != null && effortOf(id) === undefined;
 }
 
 function isOtherPolicy(

@@ -30,6 +30,9 @@ const FIELDS = new Set(
   service_tier speed stop_sequences temperature top_k top_p billing_policy compaction
   fallback_credit_token fallbacks thread user_profile_id workspace_id`.split(/\s+/),
 );
+/** sdk 1.11.0: OutputConfig of the stable and the beta resource. */
+const OUTPUT_FIELDS = new Set(['effort', 'format', 'task_budget']);
+const EFFORTS = ['low', 'medium', 'high', 'xhigh', 'max'];
 const TOOL_NAME = /^[a-zA-Z0-9_-]{1,128}$/;
 
 /** Returns the body as a request or throws a `RequestError`; `forCount` needs no `max_tokens`. */
@@ -48,6 +51,7 @@ export function checkRequest(body: unknown, forCount = false): MessagesRequest {
   checkSystem(body['system']);
   checkTools(body['tools']);
   checkThinking(body['thinking'], body['max_tokens']);
+  checkOutput(body['output_config']);
   const { messages } = body;
   if (!Array.isArray(messages) || messages.length === 0) {
     invalid('messages', 'at least one message is required');
@@ -117,6 +121,18 @@ function checkThinking(thinking: unknown, maxTokens: unknown): void {
   }
   if (typeof maxTokens === 'number' && (budget as number) >= maxTokens) {
     invalid('max_tokens', 'it must be greater than thinking.budget_tokens');
+  }
+}
+
+function checkOutput(config: unknown): void {
+  if (config === undefined) return;
+  if (!isRecord(config)) invalid('output_config', 'an object is expected');
+  for (const key of Object.keys(config)) {
+    if (!OUTPUT_FIELDS.has(key)) invalid(`output_config.${key}`, 'no such field is known');
+  }
+  const { effort } = config;
+  if (effort != null && !EFFORTS.some((level) => level === effort)) {
+    invalid('output_config.effort', `one of ${EFFORTS.join(', ')} is expected`);
   }
 }
 

@@ -9,6 +9,7 @@ import {
   type AgentVersionFields,
   type UpdateAgentRequest,
 } from '../protocol/agents.ts';
+import { withShownEffort } from '../protocol/effort.ts';
 import { ApiError } from '../protocol/errors.ts';
 import { newId } from '../protocol/ids.ts';
 import { encodeCursor } from '../protocol/page.ts';
@@ -204,7 +205,7 @@ function toAgent(row: AgentRow): Agent {
   return {
     id: row.id,
     type: 'agent',
-    ...row.body,
+    ...withShownEffort(row.body),
     version: row.version,
     created_at: row.created_at,
     updated_at: row.updated_at,

@@ -3,6 +3,7 @@
 // with. What happens inside a session is the event log's (store/events.ts), its end is
 // session-life.ts's.
 
+import { withShownEffort } from '../protocol/effort.ts';
 import { ApiError } from '../protocol/errors.ts';
 import type { ClientEventParams } from '../protocol/events.ts';
 import { mergeMetadata } from '../protocol/fields.ts';
@@ -314,7 +315,7 @@ function toSession(row: SessionRow): Session {
   return {
     id: row.id,
     type: 'session',
-    agent: row.agent,
+    agent: withShownEffort(row.agent),
     environment_id: row.environment_id,
     title: row.title,
     metadata: row.metadata,

@@ -2,6 +2,7 @@
 // the previous call of the session sent, so that the provider's prompt cache hits.
 
 import type Anthropic from '@anthropic-ai/sdk';
+import type { Effort } from '../../protocol/effort.ts';
 import type { SessionAgent } from '../../protocol/sessions.ts';
 import type { ModelRequest } from './anthropic.ts';
 import { abilitiesOf } from './routes.ts';
@@ -26,6 +27,7 @@ export function modelRequest(
     ...(system.length > 0 ? { system } : {}),
     ...(tools.length > 0 ? { tools } : {}),
     ...thinking(abilities.thinking),
+    ...effort(agent.model.effort?.type, abilities.efforts),
     messages: withCacheBreakpoints(messages),
   };
 }
@@ -36,6 +38,15 @@ function thinking(kind: 'adaptive' | 'budget' | 'none'): Pick<ModelRequest, 'thi
     return { thinking: { type: 'enabled', budget_tokens: THINKING_BUDGET_TOKENS } };
   }
   return {};
+}
+
+/** Only what the agent names: the model's own level needs no saying. */
+function effort(
+  named: Effort | undefined,
+  levels: readonly Effort[],
+): Pick<ModelRequest, 'output_config'> {
+  if (named === undefined || !levels.includes(named)) return {};
+  return { output_config: { effort: named } };
 }
 
 /** The agent's own prompt, then what the model must know of the machine it works on. */

@@ -2,6 +2,7 @@
 // the last route matches everything. Keys stay in here and in the client: a route can be logged
 // without.
 
+import { type Effort, effortOf } from '../../protocol/effort.ts';
 import { MODEL_OUTPUT_TOKENS_MAX } from '../../protocol/limits.ts';
 
 export interface ModelRoute {
@@ -16,6 +17,8 @@ export interface ModelRoute {
 export interface ModelAbilities {
   /** `adaptive`: the model decides; `budget`: a fixed allowance of tokens; `none`: not offered */
   thinking: 'adaptive' | 'budget' | 'none';
+  /** levels that a request may name */
+  efforts: readonly Effort[];
   outputTokensMax: number;
 }
 
@@ -28,17 +31,20 @@ export function findRoute(routes: readonly ModelRoute[], modelId: string): Model
 
 /** What a model of this id can do; unknown families get the plainest request. */
 export function abilitiesOf(modelId: string): ModelAbilities {
-  const known = ABILITIES.find(([prefix]) => modelId.startsWith(prefix));
-  return known?.[1] ?? { thinking: 'none', outputTokensMax: MODEL_OUTPUT_TOKENS_MAX };
+  return {
+    thinking: THINKING.find(([prefix]) => modelId.startsWith(prefix))?.[1] ?? 'none',
+    efforts: effortOf(modelId)?.levels ?? [],
+    outputTokensMax: MODEL_OUTPUT_TOKENS_MAX,
+  };
 }
 
 // Extended thinking is on by default (behaviour 6.9); the 4.5 family takes a budget, later ones
 // decide.
-const ABILITIES: readonly (readonly [string, ModelAbilities])[] = [
-  ['claude-haiku-4-5', { thinking: 'budget', outputTokensMax: MODEL_OUTPUT_TOKENS_MAX }],
-  ['claude-sonnet-4-5', { thinking: 'budget', outputTokensMax: MODEL_OUTPUT_TOKENS_MAX }],
-  ['claude-opus-4-5', { thinking: 'budget', outputTokensMax: MODEL_OUTPUT_TOKENS_MAX }],
-  ['claude-', { thinking: 'adaptive', outputTokensMax: MODEL_OUTPUT_TOKENS_MAX }],
+const THINKING: readonly (readonly [string, ModelAbilities['thinking']])[] = [
+  ['claude-haiku-4-5', 'budget'],
+  ['claude-sonnet-4-5', 'budget'],
+  ['claude-opus-4-5', 'budget'],
+  ['claude-', 'adaptive'],
 ];
 
 function isMatch(pattern: string, modelId: string): boolean {

@@ -179,6 +179,28 @@ describe('sessions', () => {
     expect({ ...read, stats: {} }).toEqual({ ...session, stats: {} });
   });
 
+  it('an effort that nobody named is shown as the model’s own everywhere', async () => {
+    const { agent, session } = await newSession();
+    const own = { type: 'medium' };
+    const [version] = await everyOf(client.beta.agents.versions.list(agent.id));
+    const [thread] = await everyOf(client.beta.sessions.threads.list(session.id));
+    const shown = [agent.model, version!.model, session.agent.model];
+    expect([...shown, (thread!.agent as typeof session.agent).model]).toMatchObject(
+      Array.from({ length: 4 }, () => ({ id: model, effort: own })),
+    );
+    const named = await client.beta.agents.update(agent.id, {
+      model: { id: model, effort: 'low' },
+    });
+    expect(named.model.effort).toEqual({ type: 'low' });
+    const refused = client.beta.agents.update(agent.id, {
+      model: { id: 'claude-haiku-4-5', effort: 'low' },
+    });
+    expect(await refusal(refused)).toMatchObject({
+      status: 400,
+      text: expect.stringContaining('model.effort: '),
+    });
+  });
+
   it('a session may be pinned to an older version', async () => {
     const { agent, environment } = await newSession();
     await client.beta.agents.update(agent.id, { system: 'second' });

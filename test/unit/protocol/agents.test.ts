@@ -10,6 +10,7 @@ import {
   sameAgentVersion,
   updateAgentRequest,
 } from '../../../protocol/agents.ts';
+import { withShownEffort } from '../../../protocol/effort.ts';
 import { parseBody } from '../../../protocol/parse.ts';
 import { sessionAgent, sessionAgentShape } from '../../../protocol/session-agent.ts';
 import { builtInToolSettings } from '../../../protocol/tools.ts';
@@ -37,7 +38,7 @@ const SKILLED = { tools: [TOOLSET], skills: [{ type: 'anthropic', skill_id: 'pdf
 
 describe('create', () => {
   test('a response has every default filled in', () => {
-    expect(create()).toEqual({
+    expect(withShownEffort(create())).toEqual({
       name: 'a',
       description: null,
       system: null,
@@ -60,7 +61,34 @@ describe('create', () => {
   });
 
   test.each(['low', { type: 'low' }])('effort %j is stored as an object', (effort) => {
-    expect(create({ model: { id: 'm', effort } }).model.effort).toEqual({ type: 'low' });
+    const model = { id: 'claude-x', effort };
+    expect(create({ model }).model.effort).toEqual({ type: 'low' });
+  });
+
+  test.each([
+    ['claude-opus-5-5', 'medium'],
+    ['claude-haiku-5-5-20261101', 'medium'],
+    ['claude-opus-5', 'high'],
+    ['claude-opus-4-8', 'high'],
+    ['claude-haiku-4-5', 'high'],
+    ['some-model', 'high'],
+  ])('an unnamed effort of %s is shown as %s', (model, type) => {
+    expect(withShownEffort(create({ model })).model.effort).toEqual({ type });
+  });
+
+  test.each([
+    ['claude-opus-4-6', 'xhigh', /^model\.effort: .* "low", "medium", "high", "max"/],
+    ['claude-opus-4-5-20251101', 'max', /^model\.effort: .* "low", "medium", "high"/],
+    ['claude-haiku-4-5', 'high', /^model\.effort: /],
+    ['claude-sonnet-4-5', { type: 'low' }, /^model\.effort: /],
+  ])('%s with the effort %j is refused, since it would fail every turn', (id, effort, message) => {
+    expect(() => create({ model: { id, effort } })).toThrow(message);
+    expect(() => update(create(), { model: { id, effort } })).toThrow(message);
+  });
+
+  test('a null effort names none', () => {
+    const model = { id: 'claude-haiku-4-5', effort: null };
+    expect(create({ model })).toEqual(create({ model: model.id }));
   });
 
   test('a toolset is echoed with its defaults and its entries resolved', () => {
@@ -220,7 +248,9 @@ describe('update', () => {
   });
 
   test('another model takes the default effort', () => {
-    expect(update(stored, { model: 'claude-y' }).model.effort).toEqual({ type: 'high' });
+    const shown = (model: string) => withShownEffort(update(stored, { model })).model.effort;
+    expect(shown('claude-y')).toEqual({ type: 'high' });
+    expect(shown('claude-opus-5-5')).toEqual({ type: 'medium' });
   });
 
   test('metadata is merged by key, null deletes', () => {

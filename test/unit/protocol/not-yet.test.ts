@@ -45,6 +45,7 @@ describe('refused, with the field named', () => {
     ['multiagent', agent({ multiagent: { type: 'multiagent_20261001' } })],
     ['execution_identity', agent({ execution_identity: { type: 'aws_role', role_arn: 'arn:x' } })],
     ['model.inference_geo', agent({ model: { id: 'm', inference_geo: 'us' } })],
+    ['model.effort', agent({ model: { id: 'm', effort: 'low' } })],
     ['model.speed', agent({ model: { id: 'm', speed: 'fast' } })],
     ['tools.0.type', agent({ tools: [{ type: 'mcp_toolset', mcp_server_name: 'd' }] })],
     [
@@ -111,11 +112,12 @@ describe('accepted, because it asks for nothing', () => {
     [
       'what is the default anyway',
       agent({
-        model: { id: 'm', speed: 'standard', effort: 'low' },
+        model: { id: 'm', speed: 'standard', effort: null },
         execution_identity: { type: 'service_account' },
         tools: [{ ...TOOLSET, default_config: { permission_policy: { type: 'always_allow' } } }],
       }),
     ],
+    ['the effort of a Claude model', agent({ model: { id: 'claude-x', effort: 'low' } })],
     [
       'web tools switched off by name',
       agent({ tools: [{ ...TOOLSET, configs: [{ name: 'web_fetch', enabled: false }] }] }),

@@ -66,6 +66,16 @@ describe('the request', () => {
       /max_tokens: it must be greater/,
     ],
     [
+      'an unknown effort',
+      request(hello, { output_config: { effort: 'huge' } }),
+      /output_config\.effort: one of low, medium, high, xhigh, max/,
+    ],
+    [
+      'an unknown output setting',
+      request(hello, { output_config: { efort: 'low' } }),
+      /output_config\.efort: no such field/,
+    ],
+    [
       'five breakpoints',
       request(
         [
@@ -79,6 +89,12 @@ describe('the request', () => {
     ],
   ])('with %s is refused', async (_, body, message) => {
     expect(await post(body)).toMatch(message);
+  });
+
+  it('may name an effort', async () => {
+    for (const effort of ['low', 'max', null]) {
+      expect(await post(request(hello, { output_config: { effort } }))).toBe('200');
+    }
   });
 
   it('without a key or a version is refused', async () => {
