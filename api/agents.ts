@@ -28,8 +28,10 @@ export async function createAgent(request: ApiRequest) {
 /** GET /v1/agents */
 export async function listAgents(request: ApiRequest) {
   const query = parseQuery(listAgentsQuery, queryOf(request));
-  const cursor = cursorOf(query.page, 'time', { order: 'desc', createdAt: query.created_at });
+  const list = { name: 'agents' } as const;
+  const cursor = cursorOf(query.page, list, { order: 'desc', createdAt: query.created_at });
   return store.listAgents(request.deps.sql, {
+    list,
     workspaceId: request.workspaceId,
     includeArchived: query.include_archived,
     created: query.created_at ?? {},
@@ -62,9 +64,11 @@ export async function archiveAgent(request: ApiRequest) {
 export async function listAgentVersions(request: ApiRequest) {
   const key = agentKey(request);
   const query = parseQuery(listAgentVersionsQuery, queryOf(request));
-  const cursor = cursorOf(query.page, 'number', { order: 'desc' });
+  const list = { name: 'versions', within: key.agentId } as const;
+  const cursor = cursorOf(query.page, list, { order: 'desc' });
   return store.listAgentVersions(request.deps.sql, {
     ...key,
+    list,
     limit: query.limit,
     order: 'desc',
     cursor,

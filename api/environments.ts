@@ -26,8 +26,10 @@ export async function createEnvironment(request: ApiRequest) {
 /** GET /v1/environments */
 export async function listEnvironments(request: ApiRequest) {
   const query = parseQuery(listEnvironmentsQuery, queryOf(request));
-  const cursor = cursorOf(query.page, 'time', { order: 'desc' });
+  const list = { name: 'environments' } as const;
+  const cursor = cursorOf(query.page, list, { order: 'desc' });
   return store.listEnvironments(request.deps.sql, {
+    list,
     workspaceId: request.workspaceId,
     includeArchived: query.include_archived,
     limit: query.limit,

@@ -10,7 +10,7 @@ import {
   checkCursor,
   decodeCursor,
   type PageCursor,
-  type PageKeyKind,
+  type PageList,
   type PageOrder,
   type TimeRange,
 } from '../protocol/page.ts';
@@ -101,14 +101,14 @@ export function queryOf(request: ApiRequest): Record<string, string | string[]> 
   return query;
 }
 
-/** Reads the cursor of a list; a 400 when it is none of ours or belongs to another query. */
+/** Reads the cursor of a list; a 400 when it is none of its own or belongs to another query. */
 export function cursorOf(
   page: string | undefined,
-  kind: PageKeyKind,
+  list: PageList,
   query: { order: PageOrder; createdAt?: TimeRange | undefined },
 ): PageCursor | undefined {
   if (page === undefined) return undefined;
-  const cursor = decodeCursor(page, kind);
+  const cursor = decodeCursor(page, list);
   checkCursor(cursor, query);
   return cursor;
 }

@@ -53,7 +53,8 @@ export async function listEvents(request: ApiRequest) {
 export async function listEventsOf(request: ApiRequest, threadId: string | undefined) {
   const key = sessionKey(request);
   const query = parseQuery(listEventsQuery, queryOf(request));
-  const cursor = cursorOf(query.page, 'number', { order: query.order });
+  const list = store.eventsList({ ...key, threadId });
+  const cursor = cursorOf(query.page, list, { order: query.order, createdAt: query.created_at });
   const page = await store.listEvents(request.deps.sql, {
     ...key,
     order: query.order,

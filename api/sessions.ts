@@ -34,12 +34,14 @@ export async function createSession(request: ApiRequest) {
 /** GET /v1/sessions */
 export async function listSessions(request: ApiRequest) {
   const query = parseQuery(listSessionsQuery, queryOf(request));
-  const cursor = cursorOf(query.page, 'time', { order: query.order, createdAt: query.created_at });
+  const list = { name: 'sessions' } as const;
+  const cursor = cursorOf(query.page, list, { order: query.order, createdAt: query.created_at });
   // No session of this server has a deployment or a memory store yet, so none can match one.
   if (query.deployment_id !== undefined || query.memory_store_id !== undefined) {
     return { data: [], next_page: null, prev_page: null };
   }
   return store.listSessions(request.deps.sql, {
+    list,
     workspaceId: request.workspaceId,
     includeArchived: query.include_archived,
     created: query.created_at ?? {},

@@ -14,7 +14,7 @@ import { sessionKey } from './sessions.ts';
 export async function listThreads(request: ApiRequest) {
   const key = sessionKey(request);
   const { page, statuses } = parseQuery(listThreadsQuery, queryOf(request));
-  const cursor = cursorOf(page, 'time', { order: 'asc' });
+  const cursor = cursorOf(page, { name: 'threads', within: key.sessionId }, { order: 'asc' });
   const threads = await store.listThreads(request.deps.sql, key);
   const data = threads.filter(({ status }) => statuses === undefined || statuses.includes(status));
   // All threads fit one page, so there is nothing past any cursor.

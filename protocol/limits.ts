@@ -15,7 +15,7 @@ export const JSON_DEPTH_MAX = 64;
 export const JSON_VALUES_MAX = 250_000;
 /** Longest query string value, in characters; cursors and timestamps are far shorter. */
 export const QUERY_VALUE_CHARS_MAX = 1024;
-/** Longest page cursor, in characters; ours are about 120. */
+/** Longest page cursor, in characters; ours are about 150. */
 export const CURSOR_CHARS_MAX = 512;
 /**
  * Most repetitions of one list parameter (`types[]`, `statuses[]`); documented for

@@ -1,6 +1,6 @@
-// Page cursors: opaque to clients, a boundary row to the store. A cursor carries its order, so that
-// it cannot silently go on in another one. Whatever a client sends as a cursor either decodes to a
-// boundary of the right kind or is a 400: no cast in SQL ever fails on it.
+// Page cursors: opaque to clients, a boundary row to the store. A cursor carries its list and its
+// order, so that it cannot silently go on in another one. Whatever a client sends as a cursor
+// either decodes to a boundary as its list has them or is a 400: no cast in SQL ever fails on it.
 
 import * as z from 'zod';
 import { ApiError } from './errors.ts';
@@ -8,60 +8,74 @@ import { CURSOR_CHARS_MAX } from './limits.ts';
 
 export type PageOrder = 'asc' | 'desc';
 
-export type PageKey = readonly [string, string, string?];
+/** One to three parts, in the form of its list (`KEYS`). */
+export type PageKey = readonly [string, string?, string?];
+
+/** Which list a page is of. */
+export interface PageList {
+  name: ListName;
+  /** id of the resource that the list is inside of; absent for a workspace's lists */
+  within?: string;
+}
 
 export interface PageCursor {
+  list: PageList;
   order: PageOrder;
   /** `next` goes on after the boundary, `prev` before it, both in `order` */
   direction: 'next' | 'prev';
-  /** sort value and tie-breaker of the boundary row; a watermark among waiting events */
+  /** boundary row */
   key: PageKey;
+  /** time of the boundary row where its key does not begin with one; absent while it has none */
+  at?: string | undefined;
 }
 
-/**
- * What a list is sorted by: `time` = creation time, then id; `number` = a number (empty for null),
- * then a number or an id.
- */
-export type PageKeyKind = 'time' | 'number';
+const MARK = 'p2';
+const time = z.iso.datetime({ offset: true });
+const id = z.string().regex(/^[a-z]+_[A-Za-z0-9]{1,64}$/);
+/** fits a `bigint`, whatever its digits */
+const number = z.string().regex(/^\d{1,18}$/);
+const creation = z.tuple([time, id]);
 
-const MARK = 'p1';
-const ID = /^[a-z]+_[A-Za-z0-9]{1,64}$/;
-const NUMBER = /^-?\d{1,18}$/;
-const timestamp = z.iso.datetime({ offset: true });
-
-const KEY_FITS: Record<PageKeyKind, (key: PageKey) => boolean> = {
-  time: ([sort, tie]) => timestamp.safeParse(sort).success && ID.test(tie),
-  number: ([sort, tie, watermark]) =>
-    (sort === '' ? NUMBER.test(watermark ?? '') : NUMBER.test(sort)) &&
-    (tie === '' || NUMBER.test(tie) || ID.test(tie)),
+/** What a boundary of each list consists of: what it is sorted by, then what breaks ties. */
+const KEYS = {
+  agents: creation,
+  environments: creation,
+  sessions: creation,
+  threads: creation,
+  versions: z.tuple([number]),
+  // Position and seq; seq and a watermark once what waits was reached (store/events.ts).
+  events: z.union([z.tuple([number, number]), z.tuple([z.literal(''), number, number])]),
 };
+type ListName = keyof typeof KEYS;
 
 const cursorTuple = z.tuple([
   z.literal(MARK),
+  z.enum(Object.keys(KEYS) as [ListName, ...ListName[]]),
+  z.string(),
   z.enum(['asc', 'desc']),
   z.enum(['next', 'prev']),
-  z.string(),
-  z.string(),
-  z.string().optional(),
+  z.array(z.string()),
+  time.optional(),
 ]);
 
 /** Writes a cursor; it holds no secret and needs no escaping in a URL. */
-export function encodeCursor(cursor: PageCursor): string {
-  const { order, direction, key } = cursor;
-  return Buffer.from(JSON.stringify([MARK, order, direction, ...key]), 'utf8').toString(
-    'base64url',
-  );
+export function encodeCursor({ list, order, direction, key, at }: PageCursor): string {
+  const tuple = [MARK, list.name, list.within ?? '', order, direction, key];
+  if (at !== undefined) tuple.push(at);
+  return Buffer.from(JSON.stringify(tuple), 'utf8').toString('base64url');
 }
 
-/** Reads a cursor; throws a 400 that names `page` unless it is one of ours, of the kind wanted. */
-export function decodeCursor(text: string, kind?: PageKeyKind): PageCursor {
+/** Reads a cursor of this list; throws a 400 that names `page` for whatever else was sent. */
+export function decodeCursor(text: string, list: PageList): PageCursor {
   const parsed = text.length > CURSOR_CHARS_MAX ? undefined : cursorTuple.safeParse(fromText(text));
   if (!parsed?.success) throw badCursor();
-  const [, order, direction, sort, tie, watermark] = parsed.data;
-  const key: PageKey = watermark === undefined ? [sort, tie] : [sort, tie, watermark];
-  const kinds = kind === undefined ? (['time', 'number'] as const) : [kind];
-  if (!kinds.some((each) => KEY_FITS[each](key))) throw badCursor();
-  return { order, direction, key };
+  const [, name, within, order, direction, parts, at] = parsed.data;
+  if (name !== list.name || within !== (list.within ?? '')) {
+    throw badCursor('it was made by another list, start again without it');
+  }
+  const key = KEYS[name].safeParse(parts).data;
+  if (key === undefined) throw badCursor();
+  return { list, order, direction, key, ...(at === undefined ? {} : { at }) };
 }
 
 /**
@@ -77,12 +91,12 @@ export function checkCursor(
     throw badCursor(`it was made with order=${cursor.order}, start again without it`);
   }
   const { gt, gte, lt, lte } = query.createdAt ?? {};
-  const at = Date.parse(cursor.key[0]);
+  const at = Date.parse((cursor.list.name === 'events' ? cursor.at : cursor.key[0]) ?? '');
   // Dates drop microseconds, so a boundary that equals a bound may be inside: only clear cases
-  // count.
+  // count. What has no time yet is in no range.
   const outside =
-    [gt, gte].some((bound) => bound !== undefined && at < Date.parse(bound)) ||
-    [lt, lte].some((bound) => bound !== undefined && at > Date.parse(bound));
+    [gt, gte].some((bound) => bound !== undefined && !(at >= Date.parse(bound))) ||
+    [lt, lte].some((bound) => bound !== undefined && !(at <= Date.parse(bound)));
   if (outside) throw badCursor('it lies outside the created_at range, start again without it');
 }
 

@@ -170,15 +170,14 @@ export async function listAgents(
 }
 
 /**
- * Lists an agent's versions, cut at the version's number (a cursor's key is that number and the
- * agent's id). ApiError 404 when the agent is unknown.
+ * Lists an agent's versions, cut at the version's number. ApiError 404 when the agent is unknown.
  */
 export async function listAgentVersions(
   sql: Database,
   query: AgentKey & PageRequest,
 ): Promise<{ data: Agent[]; next_page: string | null }> {
   await getAgent(sql, { workspaceId: query.workspaceId, agentId: query.agentId });
-  const { cursor, limit, order } = query;
+  const { cursor, limit, list, order } = query;
   const isDescending = order === 'desc';
   const version = cursor?.key[0];
   const past = isDescending
@@ -196,7 +195,7 @@ export async function listAgentVersions(
   const last = rows.at(-1);
   const next_page =
     found.length > limit && last
-      ? encodeCursor({ order, direction: 'next', key: [String(last.version), last.id] })
+      ? encodeCursor({ list, order, direction: 'next', key: [String(last.version)] })
       : null;
   return { data: rows.map(toAgent), next_page };
 }

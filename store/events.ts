@@ -8,7 +8,7 @@ import { ApiError } from '../protocol/errors.ts';
 import type { SessionEvent } from '../protocol/events.ts';
 import { generatedEventId } from '../protocol/ids.ts';
 import { EVENTS_PAGE_BYTES_MAX } from '../protocol/limits.ts';
-import { encodeCursor, type PageCursor, type PageKey } from '../protocol/page.ts';
+import { encodeCursor, type PageCursor, type PageKey, type PageList } from '../protocol/page.ts';
 import { storableJson } from '../protocol/text.ts';
 import type { Database } from './database.ts';
 import { timeParameter } from './keyset.ts';
@@ -130,9 +130,20 @@ export async function listEvents(
   const last = page.at(-1);
   const nextPage =
     found > page.length && last !== undefined
-      ? encodeCursor({ order, direction: 'next', key: keyOf(last, cursor) })
+      ? encodeCursor({
+          list: eventsList(query),
+          order,
+          direction: 'next',
+          key: keyOf(last, cursor),
+          at: last.processed_at?.toISOString(),
+        })
       : null;
   return { data: page.map((row) => toWire(row.body, row.processed_at)), nextPage };
+}
+
+/** The list that the events of a session, or of one of its threads, are to cursors. */
+export function eventsList(of: { sessionId: string; threadId?: string | undefined }): PageList {
+  return { name: 'events', within: of.threadId ?? of.sessionId };
 }
 
 interface PageRow {

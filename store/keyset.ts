@@ -3,10 +3,12 @@
 // id.
 
 import type { PendingQuery, Row } from 'postgres';
-import { encodeCursor, type PageCursor } from '../protocol/page.ts';
+import { encodeCursor, type PageCursor, type PageList } from '../protocol/page.ts';
 import type { Database } from './database.ts';
 
 export interface PageRequest {
+  /** what the page's cursors are good for */
+  list: PageList;
   limit: number;
   order: 'asc' | 'desc';
   /** boundary of the page before; absent for the first page */
@@ -107,11 +109,12 @@ export function cutPage<R extends KeyedRow>(found: readonly R[], request: PageRe
   const hasPrev = backwards ? hasMore : request.cursor !== undefined;
   return {
     rows,
-    nextPage: hasNext && last ? cursorAt(last, request.order, 'next') : null,
-    prevPage: hasPrev && first ? cursorAt(first, request.order, 'prev') : null,
+    nextPage: hasNext && last ? cursorAt(last, request, 'next') : null,
+    prevPage: hasPrev && first ? cursorAt(first, request, 'prev') : null,
   };
 }
 
-function cursorAt(row: KeyedRow, order: 'asc' | 'desc', direction: 'next' | 'prev'): string {
-  return encodeCursor({ order, direction, key: [row.created_at, row.id] });
+function cursorAt(row: KeyedRow, request: PageRequest, direction: 'next' | 'prev'): string {
+  const { list, order } = request;
+  return encodeCursor({ list, order, direction, key: [row.created_at, row.id] });
 }

@@ -11,7 +11,7 @@ import {
 } from '../../protocol/limits.ts';
 import { decodeCursor } from '../../protocol/page.ts';
 import { acceptEvents } from '../../store/accept-events.ts';
-import { appendEvents, listEvents, stepEvent } from '../../store/events.ts';
+import { appendEvents, eventsList, listEvents, stepEvent } from '../../store/events.ts';
 import { createFollower } from '../../store/follow.ts';
 import { beginModelCall } from '../../store/model-context.ts';
 import { localPreviews } from '../../store/previews.ts';
@@ -71,7 +71,7 @@ async function pages(
   let page: string | undefined;
   for (let number = 1; ; number += 1) {
     const query = { workspaceId: server.workspaceId, sessionId, order, limit: 2 };
-    const cursor = page === undefined ? {} : { cursor: decodeCursor(page, 'number') };
+    const cursor = page === undefined ? {} : { cursor: decodeCursor(page, eventsList(query)) };
     const { data, nextPage } = await listEvents(server.sql, { ...query, ...cursor });
     seen.push(...data.map(({ id }) => id));
     if (nextPage === null) return seen;
@@ -131,7 +131,7 @@ describe('pages of a history', () => {
     } as const;
     const first = await listEvents(server.sql, query);
     expect(first.data).toHaveLength(3);
-    const cursor = decodeCursor(first.nextPage!, 'number');
+    const cursor = decodeCursor(first.nextPage!, eventsList(query));
     const second = await listEvents(server.sql, { ...query, cursor });
     expect(second.data).toHaveLength(1);
     expect(second.nextPage).toBeNull();
