@@ -81,18 +81,18 @@ export const updateSessionRequest = z.strictObject({
     .strictObject({ tools: toolsRequest.optional(), mcp_servers: mcpServersRequest.optional() })
     .optional(),
   budget: budgetRequest.nullable().optional(),
-  vault_ids: z.array(z.string()).optional(),
+  vault_ids: z.array(idOf('vault')).optional(),
 });
 export type UpdateSessionRequest = z.infer<typeof updateSessionRequest>;
 
 export const listSessionsQuery = z.strictObject({
-  agent_id: z.string().optional(),
+  agent_id: agentId.optional(),
   agent_version: countParam(1),
   created_at: createdAtRange,
-  deployment_id: z.string().optional(),
+  deployment_id: idOf('deployment').optional(),
   include_archived: flagParam,
   limit: limitParam(PAGE_ENTRIES_DEFAULT, PAGE_ENTRIES_MAX),
-  memory_store_id: z.string().optional(),
+  memory_store_id: idOf('memory_store').optional(),
   order: orderParam('desc'),
   page: pageParam,
   statuses: listParam(sessionStatus),

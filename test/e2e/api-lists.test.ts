@@ -158,3 +158,23 @@ describe('cursors', () => {
     refusesPage(await call(`${path}&page=${page}&created_at[gte]=1999-01-01T00:00:00Z`), path);
   });
 });
+
+describe('filters', () => {
+  it('an id of another kind is a mistake that names its parameter', async () => {
+    for (const query of [
+      `agent_id=${environments[0]}`,
+      'agent_id=nobody',
+      `deployment_id=${agents[0]}`,
+      `memory_store_id=${sessions[0]}`,
+    ]) {
+      const [name] = query.split('=');
+      const { status, body } = await call(`/v1/sessions?${query}`);
+      expect([status, body.error?.message], query).toEqual([
+        400,
+        expect.stringMatching(new RegExp(`^${name}: expected an id that begins with `)),
+      ]);
+    }
+    const unknown = 'agent_id=agent_011111111111111111111111';
+    expect((await call(`/v1/sessions?${unknown}`)).body.data).toEqual([]);
+  });
+});
