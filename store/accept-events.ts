@@ -8,7 +8,7 @@ import type { ClientEventParams, SessionEvent } from '../protocol/events.ts';
 import { newId, primaryThreadId } from '../protocol/ids.ts';
 import { RING_PREVIEW_CHARS_MAX, SEND_SETTLE_MS_MAX } from '../protocol/limits.ts';
 import { type Database, isConnectionLoss, mayHaveRun, type Transaction } from './database.ts';
-import { type EventBody, sessionNotFound, toWire } from './events.ts';
+import { type EventBody, requireSession, sessionNotFound, toWire } from './events.ts';
 
 /** Pause between two tries to learn whether a send was stored; a restart takes about a second. */
 const SETTLE_PAUSE_MS = 50;
@@ -66,7 +66,7 @@ type AcceptAnswer =
  */
 export async function acceptEvents(sql: Database, accept: Accept): Promise<Accepted> {
   const { sessionId, workspaceId } = accept;
-  refuseForeignThread(accept);
+  await refuseForeignThread(sql, accept);
   const argument = {
     session_id: sessionId,
     workspace_id: workspaceId,
@@ -146,12 +146,17 @@ async function settled<T>(ask: () => Promise<T>): Promise<T> {
   }
 }
 
-/** An interrupt may name a thread; a session of one agent has only its primary one. */
-function refuseForeignThread({ sessionId, events }: Accept): void {
+/**
+ * An interrupt may name a thread; a session of one agent has only its primary one. Whose session it
+ * is comes first: nobody learns about the threads of one that is not theirs.
+ */
+async function refuseForeignThread(sql: Database, accept: Accept): Promise<void> {
+  const { sessionId, workspaceId, events } = accept;
   for (const [index, event] of events.entries()) {
     if (event.type !== 'user.interrupt') continue;
     const named = event.session_thread_id ?? null;
     if (named === null || named === primaryThreadId(sessionId)) continue;
+    await requireSession(sql, workspaceId, sessionId);
     throw new ApiError(
       'invalid_request_error',
       `events.${index}.session_thread_id: \`${named}\` is no thread of this session.`,

@@ -259,6 +259,24 @@ describe('bodies', () => {
     expect((await call(`/v1/sessions/${session}/events`)).body.data).toEqual([]);
   });
 
+  it('an interrupt of a thread is judged only in a session that is there', async () => {
+    const session_thread_id = 'sthr_011111111111111111111111';
+    const interrupt = { events: [{ type: 'user.interrupt', session_thread_id }] };
+    const session = await newSession();
+    const path = `/v1/sessions/${session}/events`;
+    const foreign = await post(path, interrupt);
+    expect([foreign.status, foreign.body.error.message]).toEqual([
+      400,
+      expect.stringMatching(/^events\.0\.session_thread_id: /),
+    ]);
+    const elsewhere = { 'x-api-key': server.foreignKey };
+    expect((await post(path, interrupt, elsewhere)).status).toBe(404);
+    await call(`/v1/sessions/${session}`, { method: 'DELETE' });
+    expect((await post(path, interrupt)).status).toBe(404);
+    const unknown = '/v1/sessions/sesn_011111111111111111111111/events';
+    expect((await post(unknown, interrupt)).status).toBe(404);
+  });
+
   it('a send with the same Idempotency-Key is stored once', async () => {
     const session = await newSession();
     const path = `/v1/sessions/${session}/events`;
