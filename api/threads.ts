@@ -2,6 +2,7 @@
 // managed-agents/session-threads. Until multi-agent sessions come there is the primary thread,
 // which every session has.
 
+import { primaryThreadId } from '../protocol/ids.ts';
 import { parseQuery } from '../protocol/parse.ts';
 import { listThreadsQuery } from '../protocol/threads.ts';
 import * as store from '../store/threads.ts';
@@ -34,8 +35,11 @@ export async function listThreadEvents(request: ApiRequest) {
 
 /** GET /v1/sessions/{session_id}/threads/{thread_id}/stream */
 export async function streamThread(request: ApiRequest) {
-  const { id } = await retrieveThread(request);
-  return streamEventsOf(request, id);
+  const { sessionId, threadId } = threadKey(request);
+  // The primary thread is there whenever the stream finds its session, which it does for a reader
+  // who resumes even after a delete.
+  if (threadId !== primaryThreadId(sessionId)) await retrieveThread(request);
+  return streamEventsOf(request, threadId);
 }
 
 function threadKey(request: ApiRequest) {

@@ -109,6 +109,28 @@ it('an archived session ends the stream after its last event', async () => {
   }
 });
 
+it('a reader resumes through the end of a deleted session, on its thread as well', async () => {
+  const session = await newSession();
+  const threads = await call(`/v1/sessions/${session}/threads`);
+  const paths = [
+    `/v1/sessions/${session}/events/stream`,
+    `/v1/sessions/${session}/threads/${threads.data[0].id}/stream`,
+  ];
+  await call(`/v1/sessions/${session}`, { method: 'DELETE' });
+  for (const path of paths) {
+    expect((await open(path)).response.status, path).toBe(404);
+    const stream = await open(path, { 'last-event-id': '0' });
+    expect(stream.response.status, path).toBe(200);
+    const types = [];
+    for (let frame = await stream.next(); frame; frame = await stream.next()) {
+      types.push(JSON.parse(frame.data!).type);
+    }
+    expect(types.at(-1), path).toBe('session.deleted');
+  }
+  const stranger = paths[1]!.replace(/sthr_\w+/, 'sthr_011111111111111111111111');
+  expect((await open(stranger, { 'last-event-id': '0' })).response.status).toBe(404);
+});
+
 it('a client that goes away in mid-stream leaves the server well', async () => {
   const session = await newSession();
   const stream = await open(`/v1/sessions/${session}/events/stream`);
