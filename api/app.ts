@@ -1,5 +1,6 @@
-// The HTTP API as one list. Each route is one function of the file named after its resource; all
-// pass the gate (request.ts), which is where keys, headers, errors and request ids are dealt with.
+// The HTTP API as one list. Each route is one function of the file named after its resource, and
+// says where it has fields; all pass the gate (request.ts), which is where keys, headers, unknown
+// fields, errors and request ids are dealt with.
 
 import { type Context, Hono } from 'hono';
 import * as agents from './agents.ts';
@@ -7,7 +8,13 @@ import type { ApiDeps } from './deps.ts';
 import * as environments from './environments.ts';
 import { answerHealth } from './health.ts';
 import { createKeyCache } from './key-cache.ts';
-import { answerFailure, answerUnknownRoute, gate, type RouteHandler } from './request.ts';
+import {
+  answerFailure,
+  answerUnknownRoute,
+  gate,
+  type RouteHandler,
+  type RouteReads,
+} from './request.ts';
 import * as sessionEvents from './session-events.ts';
 import * as sessionStream from './session-stream.ts';
 import * as sessions from './sessions.ts';
@@ -18,43 +25,47 @@ const ENVIRONMENT = '/v1/environments/:environment_id';
 const SESSION = '/v1/sessions/:session_id';
 const THREAD = `${SESSION}/threads/:thread_id`;
 
-const ROUTES: readonly (readonly ['GET' | 'POST' | 'DELETE', string, RouteHandler])[] = [
-  ['POST', '/v1/agents', agents.createAgent],
-  ['GET', '/v1/agents', agents.listAgents],
-  ['GET', AGENT, agents.retrieveAgent],
-  ['POST', AGENT, agents.updateAgent],
-  ['POST', `${AGENT}/archive`, agents.archiveAgent],
-  ['GET', `${AGENT}/versions`, agents.listAgentVersions],
+type Method = 'GET' | 'POST' | 'DELETE';
 
-  ['POST', '/v1/environments', environments.createEnvironment],
-  ['GET', '/v1/environments', environments.listEnvironments],
-  ['GET', ENVIRONMENT, environments.retrieveEnvironment],
-  ['POST', ENVIRONMENT, environments.updateEnvironment],
-  ['DELETE', ENVIRONMENT, environments.deleteEnvironment],
-  ['POST', `${ENVIRONMENT}/archive`, environments.archiveEnvironment],
+const ROUTES: readonly (readonly [Method, string, RouteHandler, RouteReads])[] = [
+  ['POST', '/v1/agents', agents.createAgent, 'body'],
+  ['GET', '/v1/agents', agents.listAgents, 'query'],
+  ['GET', AGENT, agents.retrieveAgent, 'query'],
+  ['POST', AGENT, agents.updateAgent, 'body'],
+  ['POST', `${AGENT}/archive`, agents.archiveAgent, 'nothing'],
+  ['GET', `${AGENT}/versions`, agents.listAgentVersions, 'query'],
 
-  ['POST', '/v1/sessions', sessions.createSession],
-  ['GET', '/v1/sessions', sessions.listSessions],
-  ['GET', SESSION, sessions.retrieveSession],
-  ['POST', SESSION, sessions.updateSession],
-  ['DELETE', SESSION, sessions.deleteSession],
-  ['POST', `${SESSION}/archive`, sessions.archiveSession],
+  ['POST', '/v1/environments', environments.createEnvironment, 'body'],
+  ['GET', '/v1/environments', environments.listEnvironments, 'query'],
+  ['GET', ENVIRONMENT, environments.retrieveEnvironment, 'nothing'],
+  ['POST', ENVIRONMENT, environments.updateEnvironment, 'body'],
+  ['DELETE', ENVIRONMENT, environments.deleteEnvironment, 'nothing'],
+  ['POST', `${ENVIRONMENT}/archive`, environments.archiveEnvironment, 'nothing'],
 
-  ['POST', `${SESSION}/events`, sessionEvents.sendEvents],
-  ['GET', `${SESSION}/events`, sessionEvents.listEvents],
-  ['GET', `${SESSION}/events/stream`, sessionStream.streamEvents],
+  ['POST', '/v1/sessions', sessions.createSession, 'body'],
+  ['GET', '/v1/sessions', sessions.listSessions, 'query'],
+  ['GET', SESSION, sessions.retrieveSession, 'nothing'],
+  ['POST', SESSION, sessions.updateSession, 'body'],
+  ['DELETE', SESSION, sessions.deleteSession, 'nothing'],
+  ['POST', `${SESSION}/archive`, sessions.archiveSession, 'nothing'],
 
-  ['GET', `${SESSION}/threads`, threads.listThreads],
-  ['GET', THREAD, threads.retrieveThread],
-  ['GET', `${THREAD}/events`, threads.listThreadEvents],
-  ['GET', `${THREAD}/stream`, threads.streamThread],
+  ['POST', `${SESSION}/events`, sessionEvents.sendEvents, 'body'],
+  ['GET', `${SESSION}/events`, sessionEvents.listEvents, 'query'],
+  ['GET', `${SESSION}/events/stream`, sessionStream.streamEvents, 'query'],
+
+  ['GET', `${SESSION}/threads`, threads.listThreads, 'query'],
+  ['GET', THREAD, threads.retrieveThread, 'nothing'],
+  ['GET', `${THREAD}/events`, threads.listThreadEvents, 'query'],
+  ['GET', `${THREAD}/stream`, threads.streamThread, 'query'],
 ];
 
 /** Builds the API over its collaborators; it listens nowhere by itself and needs no closing. */
 export function createApp(deps: ApiDeps): Hono {
   const app = new Hono();
   const keys = createKeyCache(deps.sql);
-  for (const [method, path, handler] of ROUTES) app.on(method, path, gate(deps, keys, handler));
+  for (const [method, path, handler, reads] of ROUTES) {
+    app.on(method, path, gate(deps, keys, { handler, reads }));
+  }
   app.get('/healthz', (context: Context) => answerHealth(deps, context));
   app.notFound((context) => answerUnknownRoute(deps, context));
   app.onError((error, context) => answerFailure(deps, context, error));

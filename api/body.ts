@@ -5,6 +5,7 @@
 import type { Context } from 'hono';
 import { ApiError } from '../protocol/errors.ts';
 import { REQUEST_BODY_BYTES_MAX } from '../protocol/limits.ts';
+import { nothing, parseBody } from '../protocol/parse.ts';
 
 export interface JsonBody {
   value: unknown;
@@ -21,13 +22,23 @@ const decoder = new TextDecoder('utf-8', { fatal: true });
 export async function readJsonBody(context: Context): Promise<JsonBody> {
   checkHeaders(context);
   const bytes = await readBytes(context);
-  let text: string;
-  try {
-    text = decoder.decode(bytes);
-  } catch {
-    throw new ApiError('invalid_request_error', 'The request body is not valid UTF-8.');
+  return { value: parseJson(decode(bytes)), bytes };
+}
+
+/**
+ * Makes sure that a route without fields was sent none: no body, an empty one or `{}`. ApiError 400
+ * that names what else is in it, and for any body of a GET, which cannot be read.
+ */
+export async function refuseFields(context: Context): Promise<void> {
+  const length = context.req.header('content-length') ?? '0';
+  if (length === '0' && context.req.header('transfer-encoding') === undefined) return;
+  if (context.req.method === 'GET') {
+    throw new ApiError('invalid_request_error', 'body: a GET request has none.');
   }
-  return { value: parseJson(text), bytes };
+  const bytes = await readBytes(context);
+  if (bytes.byteLength === 0) return;
+  checkHeaders(context);
+  parseBody(nothing, parseJson(decode(bytes)));
 }
 
 function checkHeaders(context: Context): void {
@@ -72,6 +83,14 @@ async function readBytes(context: Context): Promise<Uint8Array> {
     chunks.push(chunk);
   }
   return Buffer.concat(chunks, size);
+}
+
+function decode(bytes: Uint8Array): string {
+  try {
+    return decoder.decode(bytes);
+  } catch {
+    throw new ApiError('invalid_request_error', 'The request body is not valid UTF-8.');
+  }
 }
 
 function tooLarge(): ApiError {

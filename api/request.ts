@@ -1,6 +1,7 @@
 // The gate before every route and the only way out of one. In: a request id, the key's workspace,
-// the version and beta headers. Out: JSON with `request-id`, or the documented error body. A
-// handler between them only parses, asks the store and answers a value.
+// the version and beta headers, no field where the route has none. Out: JSON with `request-id`, or
+// the documented error body. A handler between them only parses, asks the store and answers a
+// value.
 
 import type { Context } from 'hono';
 import { ApiError, errorBody, HTTP_STATUS } from '../protocol/errors.ts';
@@ -14,9 +15,11 @@ import {
   type PageOrder,
   type TimeRange,
 } from '../protocol/page.ts';
+import { nothing, parseQuery } from '../protocol/parse.ts';
 import { isConnectionLoss } from '../store/database.ts';
 import { notFound } from '../store/not-found.ts';
 import { opensManagedAgents } from './beta.ts';
+import { refuseFields } from './body.ts';
 import type { ApiDeps } from './deps.ts';
 import type { KeyCache } from './key-cache.ts';
 
@@ -31,11 +34,14 @@ export interface ApiRequest {
 /** Answers a value to be sent as JSON with status 200, or a whole response. */
 export type RouteHandler = (request: ApiRequest) => Promise<object>;
 
+/** Where a route has fields; what a client sends elsewhere is refused before the handler runs. */
+export type RouteReads = 'query' | 'body' | 'nothing';
+
 /** Wraps a handler in the gate. Whatever it throws leaves as the documented error body. */
 export function gate(
   deps: ApiDeps,
   keys: KeyCache,
-  handler: RouteHandler,
+  { handler, reads }: { handler: RouteHandler; reads: RouteReads },
 ): (context: Context) => Promise<Response> {
   return async (context) => {
     const requestId = newId('request');
@@ -47,7 +53,10 @@ export function gate(
       workspaceId = await authenticate(context, keys);
       checkVersion(context);
       if (!opensManagedAgents(context.req.header('anthropic-beta'))) throw unknownRoute(context);
-      const answer = await handler({ deps, context, requestId, workspaceId });
+      const request = { deps, context, requestId, workspaceId };
+      if (reads !== 'query') parseQuery(nothing, queryOf(request));
+      if (reads !== 'body') await refuseFields(context);
+      const answer = await handler(request);
       if (answer instanceof Response) return answer;
       return json(answer, 200, responseHeaders(deps, requestId, workspaceId));
     } catch (error) {

@@ -2,7 +2,7 @@
 // first field that is wrong and what was expected there; of a union it speaks about the variant
 // that the client evidently meant.
 
-import type * as z from 'zod';
+import * as z from 'zod';
 import { ApiError } from './errors.ts';
 import {
   ERROR_ECHO_CHARS_MAX,
@@ -24,6 +24,9 @@ interface Problem {
 const PATH_KEYS_MAX = 12;
 /** Values of a closed list that a message names. */
 const NAMED_VALUES_MAX = 12;
+
+/** Shape of what a route reads nothing from: whatever is in there is unknown. */
+export const nothing = z.strictObject({});
 
 /** Query parameters as sent: keys with their brackets, repeated ones as arrays. */
 export type QueryRecord = Readonly<Record<string, string | readonly string[]>>;

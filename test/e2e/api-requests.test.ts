@@ -2,7 +2,10 @@
 // and the frames of a stream. Spoken over plain HTTP, since an official client does not make these
 // mistakes.
 
+import { once } from 'node:events';
+import { type IncomingMessage, request } from 'node:http';
 import { connect } from 'node:net';
+import { json } from 'node:stream/consumers';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createApp } from '../../api/app.ts';
@@ -230,6 +233,56 @@ describe('bodies', () => {
       expect([answer.status, answer.body.error.type]).toEqual([400, 'invalid_request_error']);
       expect(answer.body.error.message).toContain(field);
     }
+  });
+
+  it('an unknown field is refused on every route, in the address and in the body', async () => {
+    const session = `/v1/sessions/${await newSession()}`;
+    const thread = `${session}/threads/${(await call(`${session}/threads`)).body.data[0].id}`;
+    const lists = ['/v1/agents', '/v1/environments', '/v1/sessions', `${session}/events`];
+    const ones = [`/v1/agents/${agentId}`, `/v1/environments/${environmentId}`, session];
+    const archives = ones.map((one) => `${one}/archive`);
+    const gets = [...lists, ...ones, `${ones[0]}/versions`, `${session}/events/stream`];
+    gets.push(`${session}/threads`, thread, `${thread}/events`, `${thread}/stream`);
+    const stray = '{"colour":"red"}';
+    const remove = { method: 'DELETE', headers: JSON_TYPE };
+    const answers = await Promise.all([
+      ...gets.map((path) => call(`${path}?beta=true&colour=red`)),
+      ...[...lists, ...ones, ...archives].map((path) => post(`${path}?colour=red`, {})),
+      ...archives.map((path) => post(path, stray)),
+      ...ones.slice(1).map((path) => call(`${path}?colour=red`, remove)),
+      ...ones.slice(1).map((path) => call(path, { ...remove, body: stray })),
+    ]);
+    expect(answers).toHaveLength(13 + 10 + 3 + 2 + 2);
+    for (const [index, { status, body }] of answers.entries()) {
+      expect([status, body.error?.message], `answer ${index}`).toEqual([
+        400,
+        'colour: unknown field',
+      ]);
+    }
+    for (const path of ones) expect((await call(path)).body.archived_at).toBeNull();
+  });
+
+  it('a GET with a body is refused, since nobody reads it', async () => {
+    const headers = { 'x-api-key': server.key, 'anthropic-beta': BETA, 'content-length': '2' };
+    const sent = request(`${server.url}/v1/agents`, { headers });
+    sent.end('{}');
+    const [response] = (await once(sent, 'response')) as [IncomingMessage];
+    expect(response.statusCode).toBe(400);
+    expect(await json(response)).toMatchObject({
+      error: { message: expect.stringMatching(/^body: /) },
+    });
+  });
+
+  it('what has no fields may be sent as nothing or as an empty object', async () => {
+    const agent = (await post('/v1/agents', { name: 'x', model: 'm' })).body.id;
+    const path = `/v1/agents/${agent}/archive`;
+    expect((await call(path, { method: 'POST' })).status).toBe(200);
+    expect((await call(path, { method: 'POST', headers: FORM_TYPE })).status).toBe(200);
+    expect((await post(`${path}?beta=true`, {})).status).toBe(200);
+    for (const body of ['[]', 'null', '{', '{"force":true}']) {
+      expect((await post(path, body)).status, body).toBe(400);
+    }
+    expect((await post(path, '{}', FORM_TYPE)).status).toBe(400);
   });
 
   it('odd times and versions are answered, never a failure of ours', async () => {
