@@ -4,10 +4,11 @@
 // are finished.
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { createAdaptorServer } from '@hono/node-server';
 import type { Client } from '@temporalio/client';
 import { createApp } from '../api/app.ts';
 import { createDoorbell } from '../api/doorbell.ts';
+import { createHttpServer } from '../api/http-server.ts';
+import type { Fetch } from '../api/http-server.ts';
 import { newId } from '../protocol/ids.ts';
 import { pingDatabase } from '../store/database.ts';
 import type { Database } from '../store/database.ts';
@@ -22,8 +23,6 @@ import type { PartCheck } from './health.ts';
 import { pausePoint } from './pause-point.ts';
 import type { Startup } from './process-life.ts';
 import { StartError } from './data-directory.ts';
-
-type Fetch = (request: Request) => Response | Promise<Response>;
 
 export interface ApiParts {
   sql: Database;
@@ -52,7 +51,7 @@ export interface ApiServer {
 export async function listenForApi(config: Config): Promise<ApiServer> {
   const closing = new AbortController();
   let answer: Fetch = answerStarting;
-  const server = createAdaptorServer({ fetch: (request) => answer(request) }) as Server;
+  const server = createHttpServer((request, bindings) => answer(request, bindings));
   await listen(server, config);
   const { port } = server.address() as AddressInfo;
   const name = config.host.includes(':') ? `[${config.host}]` : config.host;

@@ -5,7 +5,7 @@
 import { once } from 'node:events';
 import { type IncomingMessage, request } from 'node:http';
 import { connect } from 'node:net';
-import { json } from 'node:stream/consumers';
+import { json, text } from 'node:stream/consumers';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createApp } from '../../api/app.ts';
@@ -366,11 +366,16 @@ describe('the server itself', () => {
     expect(await health.text()).toContain('cannot be reached');
   });
 
-  it('a request that is no HTTP closes that connection only', async () => {
-    const { port, hostname } = new URL(server.url);
-    const socket = connect(Number(port), hostname);
-    socket.write('GARBAGE\r\n\r\n');
-    await new Promise((resolve) => socket.once('close', resolve).resume());
-    expect((await fetch(`${server.url}/healthz`)).status).toBe(200);
-  });
+  it.each(['GARBAGE', 'GET /v1/agents HTTP/1.1\r\nhost: a b\r\nconnection: close'])(
+    'what is no request gets an error body like any mistake, and ends that connection only: %j',
+    async (bytes) => {
+      const { port, hostname } = new URL(server.url);
+      const socket = connect(Number(port), hostname);
+      socket.write(`${bytes}\r\n\r\n`);
+      const answer = await text(socket);
+      expect(answer).toMatch(/^HTTP\/1\.1 400 [^]*\r\nrequest-id: req_/);
+      expect(answer).toContain('{"type":"error","error":{"type":"invalid_request_error"');
+      expect((await fetch(`${server.url}/healthz`)).status).toBe(200);
+    },
+  );
 });

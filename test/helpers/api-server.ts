@@ -6,9 +6,9 @@ import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createAdaptorServer } from '@hono/node-server';
 import { pino } from 'pino';
 import { createApp } from '../../api/app.ts';
+import { createHttpServer } from '../../api/http-server.ts';
 import { openDataDirectory } from '../../main/data-directory.ts';
 import { startPostgres } from '../../main/embedded.ts';
 import { Supervisor } from '../../main/supervisor.ts';
@@ -70,7 +70,7 @@ export async function startApiServer(): Promise<ApiServer> {
     },
     health: async () => ({ ok: true, parts: { database: 'ok' } }),
   });
-  const server = createAdaptorServer({ fetch: app.fetch });
+  const server = createHttpServer((request, bindings) => app.fetch(request, bindings));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
   return {
