@@ -105,7 +105,7 @@ async function openApi(
     instance: instance.lock,
     ...pausePoint(config, log),
   });
-  return (request) => app.fetch(request);
+  return (request, bindings) => app.fetch(request, bindings);
 }
 
 function listen(server: Server, { host, port }: Config): Promise<void> {

@@ -6,11 +6,13 @@ import { randomUUID } from 'node:crypto';
 import { connect, createServer, type Socket } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { once } from 'node:events';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, inject, it } from 'vitest';
 import { newId } from '../../protocol/ids.ts';
 import { openDatabase, type Database } from '../../store/database.ts';
 import { acceptEvents, type Accepted } from '../../store/accept-events.ts';
 import { type ApiServer, startApiServer } from '../helpers/api-server.ts';
+import { Scene } from '../helpers/scene.ts';
+import { until } from '../helpers/until.ts';
 
 /** Nobody holds the lock of this process: it is dead. */
 const DEAD = 1n;
@@ -89,6 +91,25 @@ it('a send that never reached the database is refused at once', async () => {
   const sql = openDatabase(`postgres://nobody@127.0.0.1:1/${randomUUID()}`);
   await expect(send(sql, newId('session'), DEAD)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
   await sql.end({ timeout: 1 });
+});
+
+it('a send whose answer was written out is not taken for a lost one any more', async () => {
+  // The server as users run it: its process is what must learn that the answer is out.
+  const whole = inject('server');
+  const scene = await Scene.open(whole, { agent: { tools: [] } });
+  const sql = openDatabase(whole.databaseUrl, { connectionsMax: 1 });
+  try {
+    const talk = await scene.newTalk();
+    await talk.turn('= Hello.');
+    await until('the send is noted as answered', async () => {
+      const [row] = await sql<{ answered_at: Date | null }[]>`
+        select answered_at from sends where session_id = ${talk.id}`;
+      return row!.answered_at !== null;
+    });
+  } finally {
+    await sql.end({ timeout: 1 });
+    await scene.close();
+  }
 });
 
 /** A way to the database on which an answer can get lost, and the connection with it. */
