@@ -11,6 +11,8 @@ import type { PreviewFrame, PreviewHub } from '../../store/previews.ts';
 import type { ModelStreamEvent } from './anthropic.ts';
 import { type AttemptKey, replyEventId } from './reply-events.ts';
 
+type ContentBlock = Extract<ModelStreamEvent, { type: 'content_block_start' }>['content_block'];
+
 interface OpenMessage {
   eventId: string;
   /** Index of the current text block within the message */
@@ -25,6 +27,8 @@ export class PreviewWriter {
   /** Seq of the span's start, which readers must have passed */
   readonly #afterSeq: number;
   #message: OpenMessage | undefined;
+  /** Provider's index of a text block that has said nothing yet */
+  #silentBlock: number | undefined;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(hub: PreviewHub, attempt: AttemptKey, afterSeq: number) {
@@ -35,7 +39,7 @@ export class PreviewWriter {
 
   /** Takes one event of the provider's stream. */
   take(event: ModelStreamEvent): void {
-    if (event.type === 'content_block_start') this.#start(event.index, event.content_block.type);
+    if (event.type === 'content_block_start') this.#start(event.index, event.content_block);
     else if (event.type === 'content_block_delta' && event.delta.type === 'text_delta') {
       this.#gather(event.delta.text);
     }
@@ -47,33 +51,48 @@ export class PreviewWriter {
     this.#message = undefined;
   }
 
-  #start(blockIndex: number, type: string): void {
+  #start(blockIndex: number, block: ContentBlock): void {
     this.#flush();
-    if (type === 'text') {
-      if (this.#message !== undefined) {
-        this.#message.index += 1;
-        return;
-      }
-      const eventId = replyEventId(this.#attempt, 'agent.message', blockIndex);
-      this.#message = { eventId, index: 0, offset: 0, gathered: '' };
-      this.#publishStart('agent.message', eventId);
+    this.#silentBlock = undefined;
+    if (block.type === 'text') {
+      this.#silentBlock = blockIndex;
+      this.#gather(block.text);
       return;
     }
     this.#message = undefined;
-    if (type === 'thinking' || type === 'redacted_thinking') {
+    if (block.type === 'thinking' || block.type === 'redacted_thinking') {
       const eventId = replyEventId(this.#attempt, 'agent.thinking', blockIndex);
       this.#publishStart('agent.thinking', eventId);
     }
   }
 
   #gather(text: string): void {
-    const message = this.#message;
+    if (text === '') return;
+    const message = this.#speak();
     if (message === undefined) return;
     message.gathered += text;
     // The first words go out at once: they are what a person waits for.
     const isFirst = message.offset === 0;
     if (isFirst || message.gathered.length >= PREVIEW_GATHER_CHARS_MAX) this.#flush();
     else this.#timer ??= setTimeout(() => this.#flush(), PREVIEW_GATHER_MS);
+  }
+
+  /**
+   * The message that the current text block belongs to. A block counts from its first words on: one
+   * that stays empty is not in the message either (reply-events.ts).
+   */
+  #speak(): OpenMessage | undefined {
+    const blockIndex = this.#silentBlock;
+    if (blockIndex === undefined) return this.#message;
+    this.#silentBlock = undefined;
+    if (this.#message !== undefined) {
+      this.#message.index += 1;
+      return this.#message;
+    }
+    const eventId = replyEventId(this.#attempt, 'agent.message', blockIndex);
+    this.#publishStart('agent.message', eventId);
+    this.#message = { eventId, index: 0, offset: 0, gathered: '' };
+    return this.#message;
   }
 
   #flush(): void {

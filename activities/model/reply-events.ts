@@ -1,6 +1,7 @@
 // A finished reply as events: pure. Consecutive text blocks are one agent.message, each thinking
 // block one agent.thinking, each tool use one agent.tool_use. Ids come from the step, the attempt
-// and the index of the first block, so a preview that began with the first token has the same id.
+// and the provider's index of the first block that says something, so that a preview, which begins
+// with the first words, has the same id.
 // The provider's exact blocks ride, unserved, on the first event; the transcript reads them there.
 
 import { generatedEventId } from '../../protocol/ids.ts';
@@ -40,19 +41,19 @@ export function spanEndId(sessionId: string, startId: string): string {
 
 /** The events of a reply in their order, and the calls it leaves to be run. */
 export function replyEvents(message: ModelMessage, context: ReplyContext): Reply {
-  const blocks = usableBlocks(message);
+  const usable = usableBlocks(message);
   const events: NewEvent[] = [];
   const calls: PendingCall[] = [];
-  blocks.forEach((block, index) => {
+  usable.forEach(({ block, index }, at) => {
     switch (block.type) {
       case 'thinking':
       case 'redacted_thinking':
         events.push(stepEvent(context, index, { type: 'agent.thinking' }));
         return;
       case 'text':
-        if (blocks[index - 1]?.type !== 'text') {
+        if (usable[at - 1]?.block.type !== 'text') {
           events.push(
-            stepEvent(context, index, { type: 'agent.message', content: texts(blocks, index) }),
+            stepEvent(context, index, { type: 'agent.message', content: texts(usable, at) }),
           );
         }
         return;
@@ -67,7 +68,8 @@ export function replyEvents(message: ModelMessage, context: ReplyContext): Reply
   });
   const first = events[0];
   if (first !== undefined) {
-    first.private = { ...(first.private as object | undefined), content: blocks };
+    const content = usable.map(({ block }) => block);
+    first.private = { ...(first.private as object | undefined), content };
   }
   return { events, calls };
 }
@@ -113,18 +115,29 @@ export function spanEnd(
 
 type Block = ModelMessage['content'][number];
 
-/** A refusal leaves nothing to go on from; a tool use cut by the token limit has no whole input. */
-function usableBlocks(message: ModelMessage): Block[] {
-  if (message.stop_reason === 'refusal') return [];
-  const blocks = message.content.filter((block) => block.type !== 'text' || block.text !== '');
-  const isCut = message.stop_reason === 'max_tokens' && blocks.at(-1)?.type === 'tool_use';
-  return isCut ? blocks.slice(0, -1) : blocks;
+interface UsableBlock {
+  block: Block;
+  /** its index in the provider's reply, which previews know too */
+  index: number;
 }
 
-function texts(blocks: Block[], from: number): { type: 'text'; text: string }[] {
+/**
+ * A refusal leaves nothing to go on from; a tool use cut by the token limit has no whole input; an
+ * empty text says nothing, and no request may hold one.
+ */
+function usableBlocks(message: ModelMessage): UsableBlock[] {
+  if (message.stop_reason === 'refusal') return [];
+  const usable = message.content
+    .map((block, index) => ({ block, index }))
+    .filter(({ block }) => block.type !== 'text' || block.text !== '');
+  const isCut = message.stop_reason === 'max_tokens' && usable.at(-1)?.block.type === 'tool_use';
+  return isCut ? usable.slice(0, -1) : usable;
+}
+
+function texts(usable: UsableBlock[], from: number): { type: 'text'; text: string }[] {
   const group: { type: 'text'; text: string }[] = [];
-  for (let index = from; blocks[index]?.type === 'text'; index += 1) {
-    const block = blocks[index] as Extract<Block, { type: 'text' }>;
+  for (const { block } of usable.slice(from)) {
+    if (block.type !== 'text') break;
     group.push({ type: 'text', text: block.text });
   }
   return group;

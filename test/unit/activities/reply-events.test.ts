@@ -2,6 +2,10 @@
 // Both are pure, so a reply is given and the events are looked at.
 
 import type Anthropic from '@anthropic-ai/sdk';
+import {
+  type AccumulatedEvent,
+  accumulateManagedAgentsEvent,
+} from '@anthropic-ai/sdk/lib/sessions/accumulate';
 import { expect, test } from 'vitest';
 import { replyEvents, replyEventId, tokenUsage } from '../../../activities/model/reply-events.ts';
 import { PreviewWriter } from '../../../activities/model/preview-writer.ts';
@@ -25,12 +29,30 @@ const bash = (id: string, command: string) => ({
   name: 'bash',
   input: { command },
 });
+const thought = { type: 'thinking', thinking: 'hm', signature: 's' };
+
+/** What is published while a provider streams these blocks, each text in one piece. */
+function previewsOf(blocks: unknown[]): PreviewFrame[] {
+  const hub = localPreviews();
+  const frames: PreviewFrame[] = [];
+  hub.subscribe(CONTEXT.sessionId, (frame) => frames.push(frame));
+  const writer = new PreviewWriter(hub, CONTEXT, 7);
+  for (const [index, block] of (blocks as { type: string; text?: string }[]).entries()) {
+    const empty = block.type === 'text' ? { ...block, text: '' } : block;
+    const delta = { type: 'text_delta', text: block.text };
+    const events = [{ type: 'content_block_start', index, content_block: empty }] as unknown[];
+    if (block.type === 'text') events.push({ type: 'content_block_delta', index, delta });
+    for (const event of events) writer.take(event as Anthropic.RawMessageStreamEvent);
+  }
+  writer.close();
+  return frames;
+}
+
 const types = (reply: { events: { body: { type: string } }[] }) =>
   reply.events.map((event) => event.body.type);
 
 test('neighbouring texts are one message, thinking and tool uses stand alone', () => {
-  const thinking = { type: 'thinking', thinking: 'hm', signature: 's' };
-  const reply = replyEvents(message([thinking, text('a'), text('b'), bash('t', 'ls')]), CONTEXT);
+  const reply = replyEvents(message([thought, text('a'), text('b'), bash('t', 'ls')]), CONTEXT);
   expect(types(reply)).toEqual(['agent.thinking', 'agent.message', 'agent.tool_use']);
   expect(reply.events[1]?.body.content).toEqual([text('a'), text('b')]);
   expect(JSON.stringify(reply.events.map((event) => event.body))).not.toContain('hm');
@@ -72,8 +94,32 @@ test('a tool use cut by the token limit is dropped, a refusal leaves nothing', (
   expect(types(replyEvents(message([text('a')], 'refusal'), CONTEXT))).toEqual([]);
 });
 
-test('empty texts make no event', () => {
-  expect(types(replyEvents(message([text('')]), CONTEXT))).toEqual([]);
+test.each<[string, unknown[], string[]]>([
+  ['before a message', [text(''), text('a')], ['agent.message']],
+  ['before a thought', [text(''), thought, text('a')], ['agent.thinking', 'agent.message']],
+  ['within a message', [text('a'), text(''), text('b')], ['agent.message']],
+  ['at the end', [text('a'), text('')], ['agent.message']],
+  ['between two kinds', [thought, text(''), thought], ['agent.thinking', 'agent.thinking']],
+  ['and nothing else', [text('')], []],
+])('an empty text %s does not part the previews from their events', (_, blocks, expected) => {
+  const frames = previewsOf(blocks);
+  const reply = replyEvents(message(blocks), CONTEXT);
+  expect(types(reply)).toEqual(expected);
+  const started = frames.filter(({ event }) => event.type === 'event_start');
+  expect(started.map(({ of, eventId }) => [of, eventId])).toEqual(
+    reply.events.map(({ id, body }) => [body.type, id]),
+  );
+  for (const { id, body } of reply.events) {
+    if (body.type !== 'agent.message') continue;
+    // The official accumulator throws where an index is skipped.
+    const shown = frames
+      .filter(({ eventId }) => eventId === id)
+      .reduce<AccumulatedEvent | undefined>(
+        (snapshot, { event }) => accumulateManagedAgentsEvent(snapshot, event as never),
+        undefined,
+      );
+    expect(shown?.content).toEqual(body.content);
+  }
 });
 
 test('two attempts never give one id', () => {
@@ -105,9 +151,9 @@ test('previews run ahead under the ids of the reply, behind the span’s start',
   const writer = new PreviewWriter(hub, CONTEXT, 7);
   const stream = [
     { type: 'content_block_start', index: 0, content_block: { type: 'thinking' } },
-    { type: 'content_block_start', index: 1, content_block: { type: 'text' } },
+    { type: 'content_block_start', index: 1, content_block: text('') },
     { type: 'content_block_delta', index: 1, delta: { type: 'text_delta', text: 'hello ' } },
-    { type: 'content_block_start', index: 2, content_block: { type: 'text' } },
+    { type: 'content_block_start', index: 2, content_block: text('') },
     {
       type: 'content_block_delta',
       index: 2,
