@@ -1,6 +1,6 @@
 // What nobody may send, as the official client meets it on the running server: every mistake has
 // its documented error with a message that names the field, and nothing is stored. What an official
-// client cannot send is api-requests.test.ts. docs: api/errors.
+// client cannot send is api/requests.test.ts. docs: api/errors.
 
 import Anthropic from '@anthropic-ai/sdk';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';

@@ -1,5 +1,5 @@
 // Sessions over their whole life, with the server that runs them. docs: managed-agents/sessions and
-// managed-agents/session-operations. The rules of the resource alone are api-resources.test.ts.
+// managed-agents/session-operations. The rules of the resource alone are api/resources.test.ts.
 
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { docker } from '../helpers/sandbox.ts';

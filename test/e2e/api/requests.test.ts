@@ -1,6 +1,5 @@
-// What every request has in common: keys, headers, bodies, cursors, error bodies, the health check
-// and the frames of a stream. Spoken over plain HTTP, since an official client does not make these
-// mistakes.
+// What every request has in common: keys, headers, bodies, unknown fields, error bodies, and the
+// health check. Spoken over plain HTTP, since an official client does not make these mistakes.
 
 import { once } from 'node:events';
 import { type IncomingMessage, request } from 'node:http';
@@ -8,10 +7,10 @@ import { connect } from 'node:net';
 import { json, text } from 'node:stream/consumers';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createApp } from '../../api/app.ts';
-import type { ApiDeps } from '../../api/deps.ts';
-import { openDatabase } from '../../store/database.ts';
-import { type ApiServer, startApiServer } from '../helpers/api-server.ts';
+import { createApp } from '../../../api/app.ts';
+import type { ApiDeps } from '../../../api/deps.ts';
+import { openDatabase } from '../../../store/database.ts';
+import { type ApiServer, startApiServer } from '../../helpers/api-server.ts';
 
 let server: ApiServer;
 let agentId: string;

@@ -2,7 +2,7 @@
 // ends. Read over plain HTTP, since an official client hides all of it.
 
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { type ApiServer, startApiServer } from '../helpers/api-server.ts';
+import { type ApiServer, startApiServer } from '../../helpers/api-server.ts';
 
 const BETA = 'managed-agents-2026-04-01';
 

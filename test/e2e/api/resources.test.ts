@@ -4,9 +4,9 @@
 import Anthropic from '@anthropic-ai/sdk';
 import AnthropicOld from 'anthropic-sdk-0-86';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { sessionAgent } from '../../protocol/session-agent.ts';
-import { type ApiServer, startApiServer } from '../helpers/api-server.ts';
-import { conformingFetch } from '../helpers/conformance.ts';
+import { sessionAgent } from '../../../protocol/session-agent.ts';
+import { type ApiServer, startApiServer } from '../../helpers/api-server.ts';
+import { conformingFetch } from '../../helpers/conformance.ts';
 
 let server: ApiServer;
 let client: Anthropic;

@@ -2,8 +2,8 @@
 // else, and a filter that can match nothing by its form is a mistake, not an empty page.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { encodeCursor, type PageCursor } from '../../protocol/page.ts';
-import { type ApiServer, startApiServer } from '../helpers/api-server.ts';
+import { encodeCursor, type PageCursor } from '../../../protocol/page.ts';
+import { type ApiServer, startApiServer } from '../../helpers/api-server.ts';
 
 let server: ApiServer;
 const agents: string[] = [];
