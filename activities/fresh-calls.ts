@@ -1,7 +1,7 @@
 // Tool calls that this worker has just committed, on their way from the model call to the tool
-// call: the next step is nearly always taken by the same process, need not read back what it wrote a
-// moment ago, and finds the call begun. Each is taken once; whoever finds none reads the log
-// (docs/decisions/0005, 0009). Bounded.
+// call: the next step is nearly always taken by the same process, which need not read back what it
+// wrote a moment ago, and finds the call begun. Each is taken once; whoever finds none reads the
+// log (docs/decisions/0005, 0009). Bounded.
 
 import { FRESH_CALLS_MAX } from '../protocol/limits.ts';
 import type { RunToolResult } from './messages.ts';
