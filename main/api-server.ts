@@ -1,7 +1,7 @@
 // The HTTP side of a process. It listens before anything behind it is ready, so that a taken port
 // is known at once and `/healthz` can name what is missing; requests before that get a 503 that
 // clients retry. Promise: after drain() no request is accepted, open streams end, running answers
-// are finished.
+// are finished, and no client can hold it up for longer than API_DRAIN_MS.
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Client } from '@temporalio/client';
@@ -10,6 +10,7 @@ import { createDoorbell } from '../api/doorbell.ts';
 import { createHttpServer } from '../api/http-server.ts';
 import type { Fetch } from '../api/http-server.ts';
 import { newId } from '../protocol/ids.ts';
+import { API_DRAIN_MS } from '../protocol/limits.ts';
 import { pingDatabase } from '../store/database.ts';
 import type { Database } from '../store/database.ts';
 import { createFollower } from '../store/follow.ts';
@@ -41,8 +42,8 @@ export interface ApiServer {
   /** Serves the API from now on. */
   open(parts: ApiParts, startup: Startup): Promise<void>;
   /**
-   * Stops accepting and ends the streams; resolves when every answer was written, or at once if
-   * asked again.
+   * Stops accepting and ends the streams; resolves when every answer was written, connections that
+   * are open after API_DRAIN_MS having been cut, or at once if asked again.
    */
   drain(): Promise<void>;
 }
@@ -68,7 +69,10 @@ export async function listenForApi(config: Config): Promise<ApiServer> {
     closing.abort();
     const closed = new Promise((resolve) => server.close(resolve));
     server.closeIdleConnections();
+    // One that never asked anything is not idle to Node, and close() would wait for it for ever.
+    const late = setTimeout(() => server.closeAllConnections(), API_DRAIN_MS);
     await closed;
+    clearTimeout(late);
   }
 }
 

@@ -106,6 +106,12 @@ export const CHILD_STOP_MS = 4_000;
 /** A process that was asked to stop has this long for all of its draining. `ms` */
 export const PROCESS_DRAIN_MS = 9_500;
 
+/**
+ * Time the last answers have to be written while the API drains; then connections are cut, so that
+ * no client, idle or slow, eats up the time of the rest of the draining. `ms`
+ */
+export const API_DRAIN_MS = 2_000;
+
 /** A part that does not answer a health check in this time counts as away. `ms` */
 export const HEALTH_CHECK_MS = 2_000;
 

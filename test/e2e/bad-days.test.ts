@@ -1,8 +1,13 @@
 // PostgreSQL, Temporal or Docker away while sessions run: the health check says which, what can be
 // served is served, nothing that was accepted is lost, and the work goes on when they are back.
 
+import { once } from 'node:events';
+import { existsSync, readFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { RuntimeRecord } from '../../main/data-directory.ts';
 import { closeEach } from '../helpers/close-each.ts';
 import { type Outage, startDockerSocket, startEmbedded } from '../helpers/outages.ts';
 import { docker } from '../helpers/sandbox.ts';
@@ -46,6 +51,13 @@ async function illParts(): Promise<string[]> {
   const { ok, parts } = (await answer.json()) as { ok: boolean; parts: Record<string, string> };
   expect(answer.status).toBe(ok ? 200 : 503);
   return Object.keys(parts).filter((name) => parts[name] !== 'ok');
+}
+
+/** Pids of what runs beside the server. */
+function readChildren(): (number | null)[] {
+  const runtime = readFileSync(join(server.dataDir, 'runtime.json'), 'utf8');
+  const { children } = JSON.parse(runtime) as RuntimeRecord;
+  return Object.values(children).map(({ pid }) => pid);
 }
 
 /** Takes a part away until `work` is done, and sees the health check name it, and nothing else. */
@@ -105,6 +117,20 @@ describe('a server that is told to stop', () => {
     await server.start();
     await until('the turn is over', isIdle(talk), { timeoutMs: 90_000 });
     await expectOneWholeTurn(talk);
+  });
+
+  it('ends in time, and all beside it, though a client holds a silent connection', async () => {
+    const children = readChildren();
+    expect(children.length).toBeGreaterThan(0);
+    const { hostname, port } = new URL(server.url);
+    const silent = connect(Number(port), hostname);
+    await once(silent, 'connect');
+    const closed = once(silent, 'close');
+    expect(await server.end('SIGTERM')).toBe(0);
+    await closed;
+    expect(server.lines().some((line) => line.includes('leaving the rest'))).toBe(false);
+    expect(children.filter((pid) => existsSync(`/proc/${pid}/exe`))).toEqual([]);
+    await server.start();
   });
 
   it('ends the streams of its readers, who resume where they were', async () => {
