@@ -168,6 +168,11 @@ export const RUNNER_DIAL_MS = 20_000;
 /** Time a runner has to dial again while its container still runs; a redial takes about 30 ms. */
 export const RUNNER_REDIAL_MS = 5000;
 /**
+ * Time in which the engine must say whether a container lives whose runner hung up; a restart of
+ * the engine takes seconds, and a call must not hang until its own time-out. `ms`
+ */
+export const ENGINE_DOUBT_MS = 30_000;
+/**
  * Pings while calls run, and the silence after which the runner counts as dead (a paused one is not
  * asked).
  */

@@ -30,6 +30,8 @@ export interface ContainerDeps {
   defaultImage: string;
   socketPath: string;
   socketDirectory: string;
+  /** how long the engine may leave open whether a container lives whose runner hung up, `ms` */
+  engineDoubtMs: number;
 }
 
 export interface ContainerEvents {
@@ -332,19 +334,24 @@ export class Container {
     }
     if (this.#state !== 'ready' && this.#state !== 'paused') return;
     this.#state = 'broken';
-    void this.#exclusive(() => this.#investigate());
+    this.#exclusive(() => this.#investigate()).catch((error: unknown) =>
+      this.#deps.log.warn({ error, sandbox: this.sandboxId }, 'a silent container was not ended'),
+    );
   }
 
   // The runner's connection ended by itself: either the container died, or the runner dials again.
   async #investigate(): Promise<void> {
-    const deadline = performance.now() + RUNNER_REDIAL_MS;
+    const { engine, engineDoubtMs } = this.#deps;
+    const startedAt = performance.now();
     while (this.#state === 'broken' && !this.#isClosed) {
+      const tookMs = performance.now() - startedAt;
       let facts: ContainerFacts | null;
       try {
-        facts = await this.#deps.engine.inspect(this.#name);
-      } catch (error) {
-        // The engine is away: containers may live on, so nothing is lost before it is back.
-        if (!(error instanceof EngineUnavailableError)) throw error;
+        facts = await engine.inspect(this.#name);
+      } catch {
+        // The container may live on behind an engine that is away or confused, so nothing is lost
+        // at once; but whoever waits for its calls must not wait for ever.
+        if (tookMs > engineDoubtMs) return this.#endLife('the engine did not say if it lives');
         await wait(ENGINE_AWAY_POLL_MS, undefined, { ref: false });
         continue;
       }
@@ -354,7 +361,7 @@ export class Container {
         this.#events.onLost(deathOf(facts));
         return;
       }
-      if (performance.now() > deadline) return this.#endLife('its runner went silent');
+      if (tookMs > RUNNER_REDIAL_MS) return this.#endLife('its runner went silent');
       await wait(POLL_MS, undefined, { ref: false });
     }
   }

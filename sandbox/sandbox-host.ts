@@ -4,7 +4,12 @@
 import { mkdirSync, rmdirSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import type { Logger } from 'pino';
-import { RUNNER_PING_MS, SANDBOX_PAUSE_MS, SANDBOX_STOP_MS } from '../protocol/limits.ts';
+import {
+  ENGINE_DOUBT_MS,
+  RUNNER_PING_MS,
+  SANDBOX_PAUSE_MS,
+  SANDBOX_STOP_MS,
+} from '../protocol/limits.ts';
 import { DEFAULT_LIMITS, LABEL_HOST, LABEL_SANDBOX } from './container-settings.ts';
 import { defaultImageName } from './docker-image.ts';
 import { Engine } from './docker.ts';
@@ -54,6 +59,7 @@ export async function createSandboxHost(options: SandboxHostOptions): Promise<Sa
     idle: options.idle ?? { pauseMs: SANDBOX_PAUSE_MS, stopMs: SANDBOX_STOP_MS },
     runtime: await runtimeFiles(dataDir),
     defaultImage: options.image ?? defaultImageName(),
+    engineDoubtMs: ENGINE_DOUBT_MS,
   });
 }
 
