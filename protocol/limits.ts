@@ -152,13 +152,19 @@ export const RUNNER_CONTENT_BLOCKS_MAX = 64;
 export const SANDBOX_CALLS_MAX = 256;
 /** Finished calls a host keeps unacknowledged for one sandbox. */
 export const SANDBOX_OUTCOMES_MAX = 1000;
+/**
+ * Ids of acknowledged calls a host remembers for one sandbox, so that an overtaken attempt does not
+ * run one again in a new container; such attempts are seconds late.
+ */
+export const SANDBOX_ACKNOWLEDGED_MAX = 1000;
 /** Records after which a host's call journal is rewritten without the acknowledged ones. */
 export const CALL_JOURNAL_LINES_MAX = 2000;
 /** Results a runner keeps unacknowledged, by count and by bytes; older ones become `lost`. */
 export const RUNNER_RESULTS_MAX = 1000;
 export const RUNNER_RESULT_BYTES_MAX = 32 * 1024 * 1024;
 /**
- * Ids of evicted results a runner remembers, so that a late resend is refused and never run again.
+ * Ids of evicted and acknowledged results a runner remembers, so that a late resend is refused and
+ * never run again.
  */
 export const RUNNER_FORGOTTEN_MAX = 10_000;
 /**

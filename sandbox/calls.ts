@@ -4,6 +4,7 @@
 // its loss.
 import {
   RUNNER_STRAY_FRAMES_MAX,
+  SANDBOX_ACKNOWLEDGED_MAX,
   SANDBOX_CALLS_MAX,
   SANDBOX_OUTCOMES_MAX,
 } from '../protocol/limits.ts';
@@ -43,6 +44,8 @@ interface CallRecord {
 export class Calls {
   readonly #deps: CallsDeps;
   readonly #records = new Map<string, CallRecord>();
+  /** ids of acknowledged calls: an attempt that was overtaken may still ask for one */
+  readonly #acknowledged = new Set<string>();
   #unfinished = 0;
   #strayFrames = 0;
 
@@ -57,6 +60,7 @@ export class Calls {
 
   /** Runs or re-attaches; see `SandboxHost.call`. */
   async run(call: ToolCall, options: CallOptions, spec: SandboxSpec | null): Promise<ToolOutcome> {
+    if (this.#acknowledged.has(call.callId)) return { status: 'lost', reason: ACKNOWLEDGED };
     const record = this.#records.get(call.callId) ?? this.#begin(call, spec, options.signal);
     const { onStarted, signal, waitMs } = options;
     if (onStarted !== undefined && record.outcome === null) {
@@ -69,7 +73,9 @@ export class Calls {
     return this.#await(record, options);
   }
 
-  /** Forgets a finished call everywhere; one that still runs is forgotten when it ends. */
+  /**
+   * Forgets a finished call's outcome everywhere; one that still runs is forgotten when it ends.
+   */
   acknowledge(callId: string): void {
     const record = this.#records.get(callId);
     if (record !== undefined && record.outcome === null) {
@@ -77,6 +83,11 @@ export class Calls {
       return;
     }
     this.#records.delete(callId);
+    this.#acknowledged.add(callId);
+    for (const oldest of this.#acknowledged) {
+      if (this.#acknowledged.size <= SANDBOX_ACKNOWLEDGED_MAX) break;
+      this.#acknowledged.delete(oldest);
+    }
     this.#deps.journal.forget(callId);
     this.#deps.send({ type: 'acknowledge', callId });
   }
@@ -286,6 +297,7 @@ function errorOutcome(text: string): ToolOutcome {
   return { status: 'completed', content: [{ type: 'text', text }], isError: true };
 }
 
+const ACKNOWLEDGED = 'its result was acknowledged before and is no longer kept';
 const RESTARTED = 'its container was restarted since it was sent';
 const READY_ATTEMPTS_MAX = 3;
 const INTERRUPTED: ToolOutcome = errorOutcome('interrupted: the call was stopped on request');

@@ -65,7 +65,7 @@ export interface SandboxHost {
   call(sandboxId: string, call: ToolCall, options?: CallOptions): Promise<ToolOutcome>;
   /** True when a call would be sent at once: connected, not paused; synchronous. */
   has(sandboxId: string): boolean;
-  /** Forgets a finished call: its outcome is committed elsewhere and it is never sent again. */
+  /** Forgets a finished call's outcome, which is committed elsewhere; sent again, it is `lost`. */
   acknowledge(sandboxId: string, callId: string): void;
   /** Removes container, volumes and directory; idempotent. */
   release(sandboxId: string): Promise<void>;

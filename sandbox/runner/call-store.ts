@@ -1,6 +1,6 @@
 // What the runner remembers of the calls it was sent: running ones, results until they are
-// acknowledged, and the bare ids of results that had to go. Bounded in number and bytes; an id in
-// it is never run again.
+// acknowledged, and the bare ids of results that went. Bounded in number and bytes; an id in it is
+// never run again.
 import {
   RUNNER_FORGOTTEN_MAX,
   RUNNER_RESULT_BYTES_MAX,
@@ -51,11 +51,14 @@ export class CallStore {
     this.#calls.get(callId)?.abort.abort();
   }
 
-  /** Drops a finished call and its id: the host will not send it again. */
+  /**
+   * Drops a finished call's result. Its id stays: an attempt that was overtaken may send it again.
+   */
   acknowledge(callId: string): void {
-    this.#forgotten.delete(callId);
     const call = this.#calls.get(callId);
-    if (call?.result != null) this.#drop(callId, call);
+    if (call !== undefined && call.result === null) return;
+    if (call !== undefined) this.#drop(callId, call);
+    this.#forget(callId);
   }
 
   #evict(newest: string): void {
@@ -65,11 +68,15 @@ export class CallStore {
       if (fits) return;
       if (call.result === null || callId === newest) continue;
       this.#drop(callId, call);
-      this.#forgotten.add(callId);
+      this.#forget(callId);
     }
-    for (const callId of this.#forgotten) {
+  }
+
+  #forget(callId: string): void {
+    this.#forgotten.add(callId);
+    for (const oldest of this.#forgotten) {
       if (this.#forgotten.size <= RUNNER_FORGOTTEN_MAX) return;
-      this.#forgotten.delete(callId);
+      this.#forgotten.delete(oldest);
     }
   }
 

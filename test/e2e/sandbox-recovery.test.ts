@@ -55,6 +55,27 @@ describe('the same call, sent again', () => {
     expect(await bash(host, SANDBOX, 'wc -l < ran')).toBe('1');
   });
 
+  test('after it was acknowledged, it is lost and never runs again, by whichever host', async () => {
+    await host.provision(spec);
+    const again = call(newCallId(), 'echo once >> ran');
+    await host.call(SANDBOX, again);
+    host.acknowledge(SANDBOX, again.callId);
+    expect(textOf(await host.call(SANDBOX, again))).toMatch(/^lost/);
+    // Also in the next life of the container, whose runner knows nothing.
+    await docker('kill', `holdfast-${SANDBOX}`);
+    await until('the loss is noticed', () => !host.has(SANDBOX));
+    expect(textOf(await host.call(SANDBOX, again))).toMatch(/^lost/);
+    expect(await bash(host, SANDBOX, 'wc -l < ran')).toBe('1');
+    const later = call(newCallId(), 'echo twice >> ran');
+    await host.call(SANDBOX, later);
+    host.acknowledge(SANDBOX, later.callId);
+    await host.close();
+    host = await test1.reopen();
+    await host.attachAll();
+    expect(textOf(await host.call(SANDBOX, later))).toMatch(/^lost/);
+    expect(await bash(host, SANDBOX, 'wc -l < ran')).toBe('2');
+  });
+
   test('after a kill -9 of the host process, it joins the run that went on', async () => {
     await host.provision(spec);
     await host.close();

@@ -1,12 +1,16 @@
 // What the runner remembers: a call it has seen is never run again, and what it keeps of results is
 // bounded in number and bytes.
 import { expect, test } from 'vitest';
-import { RUNNER_RESULT_BYTES_MAX, RUNNER_RESULTS_MAX } from '../../../protocol/limits.ts';
+import {
+  RUNNER_FORGOTTEN_MAX,
+  RUNNER_RESULT_BYTES_MAX,
+  RUNNER_RESULTS_MAX,
+} from '../../../protocol/limits.ts';
 import { CallStore } from '../../../sandbox/runner/call-store.ts';
 
 const result = (text: string) => ({ content: [{ type: 'text' as const, text }], isError: false });
 
-test('a call is running, then has its result, and is unknown once acknowledged', () => {
+test('a call is running, then has its result, and is only an id once acknowledged', () => {
   const calls = new CallStore();
   expect(calls.find('a')).toBeUndefined();
   calls.begin('a');
@@ -16,7 +20,20 @@ test('a call is running, then has its result, and is unknown once acknowledged',
   calls.finish('a', result('x'));
   expect(calls.find('a')).toMatchObject({ result: result('x') });
   calls.acknowledge('a');
-  expect(calls.find('a')).toBeUndefined();
+  expect(calls.find('a')).toBe('forgotten');
+});
+
+test('an acknowledged call that never came here is refused as well', () => {
+  const calls = new CallStore();
+  calls.acknowledge('a');
+  expect(calls.find('a')).toBe('forgotten');
+});
+
+test('ids of acknowledged calls are bounded, the oldest go first', () => {
+  const calls = new CallStore();
+  for (let call = 0; call <= RUNNER_FORGOTTEN_MAX; call++) calls.acknowledge(`${call}`);
+  expect(calls.find('0')).toBeUndefined();
+  expect(calls.find('1')).toBe('forgotten');
 });
 
 test('too many results push out the oldest, whose id is still refused', () => {
