@@ -1,10 +1,13 @@
-// Which calls were handed to which life of a container: one line in a file before a call is sent,
-// so a restarted host knows that a call may have run. Survives kill -9 of the host; not synced to
-// disk, as a power loss ends the container and the last seconds of its files as well.
+// Which calls were handed to which life of a container: one line in a file before a call is sent, so
+// a restarted host knows that a call may have run. Promise: what `bootOf` says is on the disk,
+// synced, so it survives a kill -9 of the host and a power loss; a call that could not be noted is
+// not begun.
 import {
-  appendFileSync,
+  closeSync,
   existsSync,
+  fdatasyncSync,
   mkdirSync,
+  openSync,
   readFileSync,
   renameSync,
   writeFileSync,
@@ -16,14 +19,15 @@ export class CallJournal {
   readonly #path: string;
   readonly #boots: Map<string, string>;
   #lines: number;
+  /** the end of the file may be half a line, or a line short */
+  #isTorn: boolean;
 
   constructor(path: string) {
     this.#path = path;
     const lines = existsSync(path) ? readFileSync(path, 'utf8').split('\n') : [];
     this.#boots = replay(lines);
     this.#lines = lines.length;
-    // Whatever a crash left half-written must not swallow the next line.
-    if (lines.at(-1) !== undefined && lines.at(-1) !== '') this.#rewrite();
+    this.#isTorn = lines.at(-1) !== undefined && lines.at(-1) !== '';
   }
 
   /** The container life a call was handed to, undefined where it never was or is acknowledged. */
@@ -31,35 +35,55 @@ export class CallJournal {
     return this.#boots.get(callId);
   }
 
-  /** Records, before it is sent, that a call goes to this life. */
+  /** Records, before it is sent, that a call goes to this life; throws where it cannot. */
   begin(callId: string, bootId: string): void {
     if (this.#boots.get(callId) === bootId) return;
-    this.#boots.set(callId, bootId);
     this.#append(['begin', callId, bootId]);
+    this.#boots.set(callId, bootId);
   }
 
-  /** Forgets an acknowledged call. */
+  /** Forgets an acknowledged call; never throws. */
   forget(callId: string): void {
     if (!this.#boots.delete(callId)) return;
-    this.#append(['forget', callId]);
+    try {
+      this.#append(['forget', callId]);
+    } catch {
+      // The line on disk only makes a restarted host careful, and the next append rewrites it away.
+    }
   }
 
   #append(entry: string[]): void {
-    if (this.#lines >= CALL_JOURNAL_LINES_MAX + this.#boots.size) return this.#rewrite();
     // A sandbox that is only asked about leaves no directory behind.
     if (this.#lines === 0) mkdirSync(dirname(this.#path), { recursive: true, mode: 0o700 });
-    appendFileSync(this.#path, `${JSON.stringify(entry)}\n`);
+    if (this.#isTorn || this.#lines >= CALL_JOURNAL_LINES_MAX + this.#boots.size) this.#rewrite();
+    this.#isTorn = true;
+    // Whether an acknowledged call is forgotten may be lost with the power; that it was begun not.
+    writeLines(this.#path, [entry], { flag: 'a', isSynced: entry[0] === 'begin' });
+    this.#isTorn = false;
     this.#lines++;
   }
 
   #rewrite(): void {
     const entries = [...this.#boots].map(([callId, bootId]) => ['begin', callId, bootId]);
-    writeFileSync(
-      `${this.#path}.new`,
-      entries.map((entry) => `${JSON.stringify(entry)}\n`).join(''),
-    );
-    renameSync(`${this.#path}.new`, this.#path);
+    const path = `${this.#path}.new`;
+    writeLines(path, entries, { flag: 'w', isSynced: true });
+    renameSync(path, this.#path);
+    this.#isTorn = false;
     this.#lines = entries.length;
+  }
+}
+
+function writeLines(
+  path: string,
+  entries: string[][],
+  { flag, isSynced }: { flag: 'a' | 'w'; isSynced: boolean },
+): void {
+  const file = openSync(path, flag);
+  try {
+    writeFileSync(file, entries.map((entry) => `${JSON.stringify(entry)}\n`).join(''));
+    if (isSynced) fdatasyncSync(file);
+  } finally {
+    closeSync(file);
   }
 }
 
@@ -79,8 +103,7 @@ function entryOf(line: string): unknown[] {
     const entry: unknown = JSON.parse(line);
     return Array.isArray(entry) ? entry : [];
   } catch {
-    // Only the last line can be broken: the host died while it was written, before the call was
-    // sent.
+    // A line cut by a crash or a full disk, before its call was sent.
     return [];
   }
 }
