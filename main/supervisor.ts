@@ -89,20 +89,23 @@ export class Supervisor {
     await Promise.all([...this.#children.values()].map((child) => this.#end(child)));
   }
 
-  /** Finds the process of an earlier run; one that runs with other settings is ended here. */
+  /**
+   * Finds the process of an earlier run; one that runs with other settings or does not answer is
+   * ended here, so that the next one has the data directory for itself.
+   */
   async #adopt(child: Child): Promise<boolean> {
     const record = this.#directory.runtime.current.children[child.spec.name];
     if (!record) return false;
     const pid = this.#writtenPid(child.spec.name) ?? record.pid;
     if (pid === null || !isOurs(pid, record.command)) return false;
     child.pid = pid;
-    if (record.command.join('\0') !== child.spec.command.join('\0')) {
-      this.#log.info({ pid }, `${child.spec.title} runs with other settings: restarting it`);
-      await endProcess(pid, record.command, child.spec.stopSignal);
-      child.pid = null;
-      return false;
-    }
-    return this.#becomesReady(child, record.command);
+    const isCurrent = record.command.join('\0') === child.spec.command.join('\0');
+    if (isCurrent && (await this.#becomesReady(child, record.command))) return true;
+    const trouble = isCurrent ? 'does not answer' : 'runs with other settings';
+    this.#log.info({ pid }, `${child.spec.title} ${trouble}: restarting it`);
+    await endProcess(pid, record.command, child.spec.stopSignal);
+    child.pid = null;
+    return false;
   }
 
   async #startFirst(child: Child): Promise<void> {
@@ -125,13 +128,18 @@ export class Supervisor {
   async #becomesReady(child: Child, command: readonly string[]): Promise<boolean> {
     const deadline = performance.now() + child.spec.readyTimeoutMs;
     let step = 20;
+    let asked: Promise<boolean> | null = null;
     while (performance.now() < deadline && !this.#stopping.signal.aborted) {
       if (child.pid === null || !isOurs(child.pid, command)) return false;
-      const serves = await child.spec.ready().then(
+      // One that hangs takes the question and never answers: the clock and the stop go on.
+      asked ??= child.spec.ready().then(
         () => true,
         () => false,
       );
+      const serves = await Promise.race([asked, this.#sleep(CHILD_POLL_MS).then(() => null)]);
+      if (serves === null) continue;
       if (serves) return true;
+      asked = null;
       await pause(step);
       step = Math.min(step * 1.5, CHILD_POLL_MS);
     }
@@ -257,11 +265,13 @@ export async function stopLeftovers(directory: DataDirectory): Promise<string[]>
   return stopped;
 }
 
+/** Ends it, and resolves when it is gone; does nothing where the pid is somebody else's by now. */
 async function endProcess(
   pid: number,
   command: readonly string[],
   signal: NodeJS.Signals,
 ): Promise<void> {
+  if (!isOurs(pid, command)) return;
   const deadline = performance.now() + CHILD_STOP_MS;
   signalProcess(pid, signal);
   while (isOurs(pid, command)) {
