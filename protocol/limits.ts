@@ -133,8 +133,11 @@ export const DATABASE_RETRY_AFTER_SECONDS = 1;
  * one.
  */
 export const RUNNER_FRAME_BYTES_MAX = 8 * 1024 * 1024;
-/** Largest frame before the runner has said hello, in bytes. */
-export const RUNNER_HELLO_BYTES_MAX = 4 * 1024;
+/**
+ * Largest frame that is no awaited result, in bytes: a hello, and whatever comes while no call is
+ * unfinished; whoever takes a runner's place cannot make the host parse more than it asked for.
+ */
+export const RUNNER_SMALL_FRAME_BYTES_MAX = 4 * 1024;
 /** Time for a new connection to say hello. */
 export const RUNNER_HELLO_MS = 5000;
 /**
@@ -142,7 +145,7 @@ export const RUNNER_HELLO_MS = 5000;
  * briefly.
  */
 export const RUNNER_CONNECTIONS_MAX = 8;
-/** Frames nobody asked for that a runner may send before it counts as tampered with. */
+/** Small frames nobody asked for that a runner may send before it counts as tampered with. */
 export const RUNNER_STRAY_FRAMES_MAX = 100;
 /** Longest call id and boot id, in characters; ours are event ids of 31. */
 export const RUNNER_ID_CHARS_MAX = 128;

@@ -3,6 +3,7 @@
 // runner's memory this is what makes a call run once in a container's life and at most once across
 // its loss.
 import {
+  RUNNER_SMALL_FRAME_BYTES_MAX,
   RUNNER_STRAY_FRAMES_MAX,
   SANDBOX_ACKNOWLEDGED_MAX,
   SANDBOX_CALLS_MAX,
@@ -93,15 +94,16 @@ export class Calls {
   }
 
   /**
-   * Takes a frame of the runner; throws `FrameError` when it is one too many that nobody asked for.
+   * Takes a frame of the runner; throws `FrameError` when nobody asked for it and it is large, or
+   * one too many.
    */
-  onFrame(frame: RunnerFrame): void {
-    if (frame.type === 'hello' || frame.type === 'pong') return this.#onStray(frame.type);
+  onFrame(frame: RunnerFrame, bytes: number): void {
+    if (frame.type === 'hello' || frame.type === 'pong') return this.#onStray(frame.type, bytes);
     const record = this.#records.get(frame.callId);
     if (record === undefined || !record.isSent || record.outcome !== null) {
-      return this.#onStray(frame.type);
+      return this.#onStray(frame.type, bytes);
     }
-    if (record.isStarted && frame.type === 'started') return this.#onStray(frame.type);
+    if (record.isStarted && frame.type === 'started') return this.#onStray(frame.type, bytes);
     this.#strayFrames = 0;
     if (frame.type === 'result') {
       const { content, isError } = frame;
@@ -285,8 +287,11 @@ export class Calls {
     }
   }
 
-  #onStray(type: string): void {
+  #onStray(type: string, bytes: number): void {
     this.#strayFrames++;
+    if (bytes > RUNNER_SMALL_FRAME_BYTES_MAX) {
+      throw new FrameError(`a large frame that nobody asked for, a ${type}`);
+    }
     if (this.#strayFrames > RUNNER_STRAY_FRAMES_MAX) {
       throw new FrameError(`too many frames that nobody asked for, the last one ${type}`);
     }

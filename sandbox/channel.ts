@@ -8,8 +8,8 @@ import { dirname } from 'node:path';
 import {
   RUNNER_CONNECTIONS_MAX,
   RUNNER_FRAME_BYTES_MAX,
-  RUNNER_HELLO_BYTES_MAX,
   RUNNER_HELLO_MS,
+  RUNNER_SMALL_FRAME_BYTES_MAX,
 } from '../protocol/limits.ts';
 import {
   asRunnerFrame,
@@ -24,9 +24,11 @@ export interface ChannelEvents {
   /** a runner said hello and is the one we talk to from now on */
   onReady(bootId: string): void;
   /** a frame after the hello; throw `FrameError` to have the connection closed as broken */
-  onFrame(frame: RunnerFrame): void;
+  onFrame(frame: RunnerFrame, bytes: number): void;
   /** the runner's connection ended; `violation` says what it did wrong, null when it just closed */
   onClosed(violation: string | null): void;
+  /** a result may come, which is the one frame that may be large */
+  expectsResult(): boolean;
 }
 
 export class Channel {
@@ -92,23 +94,31 @@ export class Channel {
 
   #admit(socket: Socket): void {
     this.#sockets.add(socket);
-    const reader = new FrameReader(RUNNER_HELLO_BYTES_MAX);
+    const reader = new FrameReader(RUNNER_SMALL_FRAME_BYTES_MAX);
+    const setBound = () => {
+      const isAwaited = socket === this.#runner && this.#events.expectsResult();
+      reader.maxBytes = isAwaited ? RUNNER_FRAME_BYTES_MAX : RUNNER_SMALL_FRAME_BYTES_MAX;
+    };
     const helloTimer = setTimeout(() => socket.destroy(), RUNNER_HELLO_MS);
     let violation: string | null = null;
     socket.on('data', (chunk) => {
       try {
+        setBound();
         for (const value of reader.push(chunk)) {
           const frame = asRunnerFrame(value);
           if (socket === this.#runner) {
             if (frame.type === 'hello') throw new FrameError('a second hello');
-            this.#events.onFrame(frame);
+            if (frame.type !== 'result' && reader.frameBytes > RUNNER_SMALL_FRAME_BYTES_MAX) {
+              throw new FrameError(`a large frame of type ${frame.type}`);
+            }
+            this.#events.onFrame(frame, reader.frameBytes);
             // The frame may have ended the connection; what follows it in the chunk is void then.
             if (socket !== this.#runner) return;
           } else {
             this.#welcome(socket, frame);
             clearTimeout(helloTimer);
-            reader.maxBytes = RUNNER_FRAME_BYTES_MAX;
           }
+          setBound();
         }
       } catch (error) {
         if (!(error instanceof FrameError)) throw error;

@@ -37,7 +37,9 @@ export interface ContainerDeps {
 export interface ContainerEvents {
   /** the runner is reachable again under this boot; frames sent before may not have arrived */
   onReady(bootId: string): void;
-  onFrame(frame: RunnerFrame): void;
+  onFrame(frame: RunnerFrame, bytes: number): void;
+  /** a call is unfinished: its result may come, and be large */
+  expectsResult(): boolean;
   /** this life of the container is over; what ran in it is lost */
   onLost(reason: string): void;
 }
@@ -74,8 +76,9 @@ export class Container {
     this.#events = events;
     this.#channel = new Channel(deps.socketPath, {
       onReady: (bootId) => this.#onHello(bootId),
-      onFrame: (frame) => this.#events.onFrame(frame),
+      onFrame: (frame, bytes) => this.#events.onFrame(frame, bytes),
       onClosed: (violation) => this.#onClosed(violation),
+      expectsResult: () => this.#events.expectsResult(),
     });
   }
 

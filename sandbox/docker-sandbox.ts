@@ -34,7 +34,8 @@ export class DockerSandbox {
     this.#spec = readSpec(join(deps.directory, 'spec.json'));
     this.#container = new Container(sandboxId, deps, {
       onReady: (bootId) => this.#onReady(bootId),
-      onFrame: (frame) => this.#onFrame(frame),
+      onFrame: (frame, bytes) => this.#onFrame(frame, bytes),
+      expectsResult: () => this.#calls.unfinished > 0,
       onLost: (reason) => this.#calls.onLost(reason),
     });
     this.#calls = new Calls({
@@ -117,12 +118,12 @@ export class DockerSandbox {
     this.#used();
   }
 
-  #onFrame(frame: RunnerFrame): void {
+  #onFrame(frame: RunnerFrame, bytes: number): void {
     if (frame.type === 'pong' && this.#pingSentAt !== null && frame.n === this.#pings) {
       this.#pingSentAt = null;
       return;
     }
-    this.#calls.onFrame(frame);
+    this.#calls.onFrame(frame, bytes);
   }
 
   #used(): void {

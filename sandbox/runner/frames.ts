@@ -49,6 +49,8 @@ export class FrameReader {
   #body: Buffer | null = null;
   #bodyFilled = 0;
   maxBytes: number;
+  /** size of the frame that was read last */
+  frameBytes = 0;
 
   constructor(maxBytes: number) {
     this.maxBytes = maxBytes;
@@ -66,6 +68,7 @@ export class FrameReader {
       if (this.#body === null && chunk.length - at >= size) {
         // The usual case: the whole frame lies in one chunk, so nothing is copied.
         this.#headFilled = 0;
+        this.frameBytes = size;
         yield parse(chunk.subarray(at, at + size));
         at += size;
         continue;
@@ -79,6 +82,7 @@ export class FrameReader {
         this.#body = null;
         this.#bodyFilled = 0;
         this.#headFilled = 0;
+        this.frameBytes = size;
         yield parse(body);
       }
     }

@@ -30,6 +30,8 @@ const tools = new Tools({
   env: process.env,
   ownsContainer: flags.container,
 });
+/** calls that the host at the other end of this connection has asked for and has no result of */
+const asked = new Set<string>();
 let connection: Socket | null = null;
 let redialPauseMs = FIRST_REDIAL_PAUSE_MS;
 let redialTimer: NodeJS.Timeout | undefined;
@@ -51,12 +53,20 @@ function onCall(frame: HostFrame & { type: 'call' }): void {
   const known = calls.find(callId);
   if (known === 'forgotten') {
     send({ type: 'lost', callId, reason: 'its result is no longer kept' });
-  } else if (known === undefined) {
-    void runCall(frame);
-  } else {
-    if (known.isStarted) send({ type: 'started', callId });
-    if (known.result !== null) send({ type: 'result', callId, ...known.result });
+    return;
   }
+  asked.add(callId);
+  if (known === undefined) return void runCall(frame);
+  if (known.isStarted) answer({ type: 'started', callId });
+  if (known.result !== null) answer({ type: 'result', callId, ...known.result });
+}
+
+// A host that was restarted has not asked for what the one before it did: it will, and until then
+// takes what it is told for a break of the rules.
+function answer(frame: RunnerFrame & { type: 'started' | 'result' }): void {
+  if (!asked.has(frame.callId)) return;
+  if (frame.type === 'result') asked.delete(frame.callId);
+  send(frame);
 }
 
 async function runCall(frame: HostFrame & { type: 'call' }): Promise<void> {
@@ -66,11 +76,11 @@ async function runCall(frame: HostFrame & { type: 'call' }): Promise<void> {
     signal: call.abort.signal,
     onStarted: () => {
       call.isStarted = true;
-      send({ type: 'started', callId });
+      answer({ type: 'started', callId });
     },
   });
   calls.finish(callId, result);
-  send({ type: 'result', callId, ...result });
+  answer({ type: 'result', callId, ...result });
 }
 
 function onFrame(frame: HostFrame): void {
@@ -93,6 +103,7 @@ function dial(): void {
   connection = socket;
   const reader = new FrameReader(RUNNER_FRAME_BYTES_MAX);
   socket.on('connect', () => {
+    asked.clear();
     redialPauseMs = FIRST_REDIAL_PAUSE_MS;
     send({ type: 'hello', protocol: RUNNER_PROTOCOL, bootId });
   });

@@ -243,33 +243,35 @@ print('done')`;
   });
 });
 
-describe('a runner that was taken over', () => {
-  const takeOver = async (sandboxId: string): Promise<Socket> => {
-    // Its real runner is frozen, the host starts anew, and the test is the first to dial.
-    await host.provision({ sandboxId, network: 'none' });
-    await host.close();
-    const pid = await docker('exec', `holdfast-${sandboxId}`, 'pgrep', '-f', 'runner.mjs');
-    await docker(
-      'exec',
-      `holdfast-${sandboxId}`,
-      'bash',
-      '-c',
-      `kill -STOP ${pid.split('\n').join(' ')}`,
-    );
-    host = await test1.reopen();
-    await host.attachAll();
-    const directory = readFileSync(
-      join(test1.dataDir, 'sandboxes', 'socket-directory'),
-      'utf8',
-    ).trim();
-    const socket = connect(join(directory, sandboxId, 'runner.sock'));
-    await once(socket, 'connect');
-    socket.on('error', () => {});
-    socket.write(frame({ type: 'hello', protocol: 1, bootId: 'taken-over' }));
-    await until('it is the runner', () => host.has(sandboxId));
-    return socket;
-  };
+async function takeOver(sandboxId: string): Promise<Socket> {
+  // Its real runner is frozen, the host starts anew, and the test is the first to dial.
+  await host.provision({ sandboxId, network: 'none' });
+  await host.close();
+  const pid = await docker('exec', `holdfast-${sandboxId}`, 'pgrep', '-f', 'runner.mjs');
+  await docker(
+    'exec',
+    `holdfast-${sandboxId}`,
+    'bash',
+    '-c',
+    `kill -STOP ${pid.split('\n').join(' ')}`,
+  );
+  host = await test1.reopen();
+  await host.attachAll();
+  const directory = readFileSync(
+    join(test1.dataDir, 'sandboxes', 'socket-directory'),
+    'utf8',
+  ).trim();
+  const socket = connect(join(directory, sandboxId, 'runner.sock'));
+  await once(socket, 'connect');
+  socket.on('error', () => {});
+  socket.write(frame({ type: 'hello', protocol: 1, bootId: 'taken-over' }));
+  await until('it is the runner', () => host.has(sandboxId));
+  return socket;
+}
 
+const largeText = [{ type: 'text', text: 'x'.repeat(MEBIBYTE) }];
+
+describe('a runner that was taken over', () => {
   test.each([
     ['a frame of 4 GB', () => Buffer.from([0xff, 0xff, 0xff, 0xff])],
     ['a frame that is not JSON', () => Buffer.from([0, 0, 0, 3, 1, 2, 3])],
@@ -288,6 +290,15 @@ describe('a runner that was taken over', () => {
       (callId: string) => Buffer.concat(Array(5000).fill(frame({ type: 'started', callId }))),
     ],
     ['a flood of pongs', () => Buffer.concat(Array(5000).fill(frame({ type: 'pong', n: 1 })))],
+    [
+      'a flood of large frames nobody asked for',
+      () =>
+        Buffer.concat(Array(8).fill(raw(`{"type":"pong","n":1,"x":"${'x'.repeat(MEBIBYTE)}"}`))),
+    ],
+    [
+      'the large result of another call',
+      () => frame({ type: 'result', callId: 'other', content: largeText, isError: false }),
+    ],
     ['a second hello', () => frame({ type: 'hello', protocol: 1, bootId: 'again' })],
   ])(
     'sending %s ends the call and not the host, and the next call works',
@@ -305,6 +316,16 @@ describe('a runner that was taken over', () => {
       await host.release(sandboxId);
     },
   );
+});
+
+test('a large frame while no call runs ends the container, and the next call works', async () => {
+  const sandboxId = 'sesn_taken';
+  const socket = await takeOver(sandboxId);
+  const closed = new Promise((resolve) => socket.once('close', resolve));
+  socket.write(frame({ type: 'result', callId: 'any', content: largeText, isError: false }));
+  await closed;
+  expect(await bash(host, sandboxId, 'echo works')).toBe('works');
+  await host.release(sandboxId);
 });
 
 test('no container has the socket of the engine', async () => {

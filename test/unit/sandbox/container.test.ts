@@ -61,7 +61,12 @@ beforeEach(async () => {
       socketDirectory,
       engineDoubtMs: ENGINE_DOUBT_MS,
     },
-    { onReady: ready.resolve, onFrame: () => {}, onLost: lost.resolve },
+    {
+      onReady: ready.resolve,
+      onFrame: () => {},
+      onLost: lost.resolve,
+      expectsResult: () => false,
+    },
   );
   await container.listen('running');
   runner = connect(socketPath);

@@ -2,7 +2,7 @@
 // see that it dials again, runs a call once and keeps its result.
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -47,6 +47,7 @@ const newChannel = () =>
       onChange();
     },
     onClosed: () => onChange(),
+    expectsResult: () => true,
   });
 
 const until = (isSo: () => boolean) =>
@@ -114,6 +115,26 @@ test('a call that runs while the host is away is answered to the next one', asyn
   channel.send(call('a', 'echo x >> ran; sleep 0.3; wc -l < ran'));
   await until(() => resultsOf('a').length === 1);
   expect(resultsOf('a')[0]).toMatchObject({ content: [{ text: '1' }] });
+});
+
+test('a host that did not ask for a call is not told of it', async () => {
+  await channel.listen();
+  await until(() => boots.length === 1);
+  channel.send(call('a', 'touch begun; until [ -e go ]; do sleep 0.05; done; echo done'));
+  await until(() => frames.some((frame) => frame.type === 'started'));
+  channel.close();
+  frames = [];
+  channel = newChannel();
+  await channel.listen();
+  await until(() => boots.length === 2);
+  writeFileSync(join(directory, 'work', 'go'), '');
+  // The shell runs one call after another: when b has its result, a has had its own.
+  channel.send(call('b', 'echo b'));
+  await until(() => resultsOf('b').length === 1);
+  expect(frames.filter((frame) => 'callId' in frame && frame.callId === 'a')).toEqual([]);
+  channel.send(call('a', ''));
+  await until(() => resultsOf('a').length === 1);
+  expect(textOf('a')).toBe('done');
 });
 
 test('a cancelled call answers as an error', async () => {
