@@ -2,6 +2,13 @@
 // explanation; and the text of `.env.example`, which is made of it, so that the page cannot grow
 // stale. Names are promises: scripts and people rely on them.
 import { z } from 'zod';
+import {
+  SANDBOX_CPUS,
+  SANDBOX_MEMORY_BYTES,
+  SANDBOX_PAUSE_MS,
+  SANDBOX_PIDS,
+  SANDBOX_STOP_MS,
+} from '../protocol/limits.ts';
 
 /** What a reader of the example sees of one setting. */
 interface SettingText {
@@ -14,6 +21,8 @@ interface Setting<T> extends SettingText {
   /** from the variable's text; `undefined` is an unset variable without a default */
   schema: z.ZodType<T, string | undefined>;
 }
+
+const MEBIBYTE = 1_048_576;
 
 const text = z.string().min(1);
 const optionalText = text.optional();
@@ -139,22 +148,30 @@ export const SETTINGS = {
     optionalText,
     "Image for sandboxes instead of the set-up's own; any Debian or Ubuntu with bash.",
   ),
-  HOLDFAST_SANDBOX_MEMORY_MB: setting(positive, 'Memory limit of a sandbox.', '2048'),
+  HOLDFAST_SANDBOX_MEMORY_MB: setting(
+    positive,
+    'Memory limit of a sandbox, in MiB.',
+    String(SANDBOX_MEMORY_BYTES / MEBIBYTE),
+  ),
   HOLDFAST_SANDBOX_CPUS: setting(
     number('a number above 0', (value) => value > 0),
     'CPU limit of a sandbox, in cores.',
-    '2',
+    String(SANDBOX_CPUS),
   ),
-  HOLDFAST_SANDBOX_PIDS: setting(positive, 'Limit of processes in a sandbox.', '512'),
+  HOLDFAST_SANDBOX_PIDS: setting(
+    positive,
+    'Limit of processes in a sandbox.',
+    String(SANDBOX_PIDS),
+  ),
   HOLDFAST_SANDBOX_PAUSE_MS: setting(
     positive,
     'An idle sandbox is paused after this long.',
-    '120000',
+    String(SANDBOX_PAUSE_MS),
   ),
   HOLDFAST_SANDBOX_STOP_MS: setting(
     positive,
     'An idle sandbox is stopped (files kept) after this long.',
-    '900000',
+    String(SANDBOX_STOP_MS),
   ),
   HOLDFAST_CONTINUE_AS_NEW_EVENTS: setting(
     positive.optional(),

@@ -3,6 +3,13 @@
 // Pure: an environment is passed in, none is read.
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
+import {
+  SANDBOX_CPUS,
+  SANDBOX_MEMORY_BYTES,
+  SANDBOX_PAUSE_MS,
+  SANDBOX_PIDS,
+  SANDBOX_STOP_MS,
+} from '../../../protocol/limits.ts';
 import { exampleEnvironment, readConfig } from '../../../main/config.ts';
 
 describe('settings', () => {
@@ -16,6 +23,16 @@ describe('settings', () => {
       model: { baseUrl: null },
     });
     expect(secrets.get('modelApiKey')).toBeNull();
+  });
+
+  it('a sandbox has the limits of the sandbox room where none are set', () => {
+    const { memoryMb, cpus, pids, pauseMs, stopMs } = readConfig({}).config.sandbox;
+    expect({ memoryBytes: memoryMb * 1024 * 1024, cpus, pids }).toEqual({
+      memoryBytes: SANDBOX_MEMORY_BYTES,
+      cpus: SANDBOX_CPUS,
+      pids: SANDBOX_PIDS,
+    });
+    expect({ pauseMs, stopMs }).toEqual({ pauseMs: SANDBOX_PAUSE_MS, stopMs: SANDBOX_STOP_MS });
   });
 
   it('an empty variable counts as unset', () => {
