@@ -72,12 +72,20 @@ export function knownSecrets(
 ): string[] {
   const known = [
     ...ownKeys,
+    ...passwordsOf(secrets.get('databaseUrl')),
     secrets.get('temporalApiKey'),
     secrets.get('modelApiKey'),
     secrets.get('anthropicApiKey'),
     ...choice.routes.map((route) => route.apiKey),
   ];
   return known.filter((secret): secret is string => secret !== null && secret !== NO_KEY);
+}
+
+/** The password in a URL as it is written there and, where that differs, as it is meant. */
+function passwordsOf(url: string | null): string[] {
+  const written = url === null ? '' : new URL(url).password;
+  // An empty text would be found everywhere.
+  return written === '' ? [] : [...new Set([written, decodeURIComponent(written)])];
 }
 
 function readRoutes(file: string): ModelRoute[] {

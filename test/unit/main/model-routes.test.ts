@@ -66,6 +66,15 @@ describe('the model', () => {
   });
 
   it.each([
+    ['postgres://me:pass%2Fword@db/x', ['pass%2Fword', 'pass/word']],
+    ['postgres://me:plain@db/x', ['plain']],
+    ['postgres://me@db/x', []],
+  ])('the password in %s is known as it is written and as it is meant', (url, passwords) => {
+    const { config, secrets } = readConfig({ HOLDFAST_DATABASE_URL: url });
+    expect(knownSecrets(secrets, modelChoice(config, secrets, []), [])).toEqual(passwords);
+  });
+
+  it.each([
     ['{', /HOLDFAST_MODEL_ROUTES.*cannot be used/],
     [{ x: { base_url: 'no url' } }, /x\.base_url/],
     [{ x: { base_url: 'http://x', apikey: 'y' } }, /apikey/],
