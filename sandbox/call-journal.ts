@@ -1,5 +1,5 @@
-// Which calls were handed to which life of a container: one line in a file before a call is sent, so
-// a restarted host knows that a call may have run. Promise: what `bootOf` says is on the disk,
+// Which calls were handed to which life of a container: one line in a file before a call is sent,
+// so a restarted host knows that a call may have run. Promise: what `bootOf` says is on the disk,
 // synced, so it survives a kill -9 of the host and a power loss; a call that could not be noted is
 // not begun.
 import {

@@ -55,7 +55,7 @@ describe('the same call, sent again', () => {
     expect(await bash(host, SANDBOX, 'wc -l < ran')).toBe('1');
   });
 
-  test('after it was acknowledged, it is lost and never runs again, by whichever host', async () => {
+  test('after it was acknowledged, it is lost and never runs again', async () => {
     await host.provision(spec);
     const again = call(newCallId(), 'echo once >> ran');
     await host.call(SANDBOX, again);

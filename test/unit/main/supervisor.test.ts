@@ -57,7 +57,7 @@ async function leaveRunning(
   return pid;
 }
 
-it('a child of an earlier run that does not answer is ended before another is started', async () => {
+it('a child of an earlier run that does not answer ends before another starts', async () => {
   let aliveAtAnswer = true;
   const spec = childSpec(async () => {
     const { pid } = directory.runtime.current.children.child!;
