@@ -146,7 +146,7 @@ export const SETTINGS = {
   ),
   HOLDFAST_SANDBOX_IMAGE: setting(
     optionalText,
-    "Image for sandboxes instead of the set-up's own; any Debian or Ubuntu with bash.",
+    'Image to make sandboxes of: any Debian or Ubuntu. What they need is added to it at the start.',
   ),
   HOLDFAST_SANDBOX_MEMORY_MB: setting(
     positive,

@@ -8,12 +8,15 @@ import { FreshCalls } from '../activities/fresh-calls.ts';
 import { TranscriptCache } from '../activities/model/transcript-cache.ts';
 import type { ActivityDeps } from '../activities/deps.ts';
 import type { ModelRoute } from '../activities/model/routes.ts';
-import { createSandboxHost } from '../sandbox/sandbox-host.ts';
+import { prepareImageOn } from '../sandbox/prepare.ts';
+import { createSandboxHost, DEFAULT_DOCKER_SOCKET } from '../sandbox/sandbox-host.ts';
+import { SandboxFailedError } from '../sandbox/sandbox.ts';
 import type { SandboxHost } from '../sandbox/sandbox.ts';
 import type { Database } from '../store/database.ts';
 import type { PreviewHub } from '../store/previews.ts';
 import type { Config } from './config.ts';
 import { whileTemporalReturns } from './connections.ts';
+import { StartError } from './data-directory.ts';
 import type { DataDirectory } from './data-directory.ts';
 import { startSessionWorker } from './session-worker.ts';
 import { pausePoint } from './pause-point.ts';
@@ -42,20 +45,40 @@ export async function openSandboxHost(
   config: Config,
   process: { directory: DataDirectory; log: Logger; cleanup: AsyncDisposableStack },
 ): Promise<SandboxHost> {
-  const { dockerSocket, image, memoryMb, cpus, pids, pauseMs, stopMs } = config.sandbox;
+  const { memoryMb, cpus, pids, pauseMs, stopMs } = config.sandbox;
+  const dockerSocket = config.sandbox.dockerSocket ?? DEFAULT_DOCKER_SOCKET;
+  const image = await ownImage(config.sandbox.image, dockerSocket, process.log);
   const host = await createSandboxHost({
     dataDir: process.directory.path,
     hostId: process.directory.hostId,
     log: process.log,
     limits: { memoryBytes: memoryMb * MEBIBYTE, cpus, pids },
     idle: { pauseMs, stopMs },
-    ...(dockerSocket === null ? {} : { dockerSocket }),
+    dockerSocket,
     ...(image === null ? {} : { image }),
   });
   process.cleanup.defer(() => host.close());
   await host.health();
   await host.attachAll();
   return host;
+}
+
+/** The image made of the operator's own, null without one; throws StartError if that fails. */
+async function ownImage(
+  base: string | null,
+  dockerSocket: string,
+  log: Logger,
+): Promise<string | null> {
+  if (base === null) return null;
+  const report = (step: string, ms: number) => log.info(`${step}: ${(ms / 1_000).toFixed(1)} s`);
+  try {
+    return await prepareImageOn(base, { dockerSocket, report });
+  } catch (error) {
+    if (!(error instanceof SandboxFailedError)) throw error;
+    throw new StartError(
+      `HOLDFAST_SANDBOX_IMAGE cannot be used, any Debian or Ubuntu image can: ${error.message}`,
+    );
+  }
 }
 
 /** Starts polling for work; resolves when the worker runs. */

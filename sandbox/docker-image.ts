@@ -1,7 +1,7 @@
-// The default sandbox image, made once per machine from image/Dockerfile. Its name holds a hash of
-// what it is made of, so a change makes a new one and a hit costs one question to the engine. The
-// base comes from a registry; where none answers, it is bootstrapped from the distribution's own
-// archive.
+// The sandbox image, made once per machine from image/Dockerfile: on Debian, or on an image of the
+// operator's own. Its name holds a hash of what it is made of, so a change makes a new one and a
+// hit costs one question to the engine. The base comes from a registry; where none answers, Debian
+// is bootstrapped from the distribution's own archive.
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { Readable } from 'node:stream';
@@ -34,14 +34,7 @@ export async function ensureImage(
 ): Promise<string> {
   const name = defaultImageName();
   if (await engine.hasImage(name)) return name;
-  const build = (base: string) =>
-    timed(report, `build the sandbox image on ${base}`, () =>
-      engine.build(
-        buildContext(),
-        { name, args: { BASE: base }, labels: { 'holdfast.image': name } },
-        progress,
-      ),
-    );
+  const build = (base: string) => buildOn(base, name, { engine, report, progress });
   if (await pulledBase(engine, report, progress)) {
     try {
       await build(BASE_IMAGE);
@@ -55,25 +48,57 @@ export async function ensureImage(
   return name;
 }
 
+/**
+ * Makes of any Debian or Ubuntu image one that a sandbox can live in (its user, directories and
+ * packages) and returns its name; a hit costs two questions. Throws `SandboxFailedError` with one
+ * sentence where the image cannot be had or nothing can be built on it.
+ */
+export async function ensureImageOn(engine: Engine, base: string, report: Report): Promise<string> {
+  const progress = () => {};
+  if (!(await engine.hasImage(base))) {
+    await timed(report, `pull ${base}`, () => pull(engine, base, progress));
+  }
+  const name = `holdfast-sandbox:${hashOf(IMAGE_FILES, (await engine.imageId(base)) ?? '')}`;
+  if (!(await engine.hasImage(name))) await buildOn(base, name, { engine, report, progress });
+  return name;
+}
+
+async function buildOn(
+  base: string,
+  name: string,
+  { engine, report, progress }: { engine: Engine; report: Report; progress: Progress },
+): Promise<void> {
+  const options = { name, args: { BASE: base }, labels: { 'holdfast.image': name } };
+  await timed(report, `build the sandbox image on ${base}`, () =>
+    engine.build(buildContext(), options, progress),
+  );
+}
+
 async function pulledBase(engine: Engine, report: Report, progress: Progress): Promise<boolean> {
   if (await engine.hasImage(BASE_IMAGE)) return true;
-  const late = new AbortController();
-  const rearm = () => setTimeout(() => late.abort(), REGISTRY_PULL_MS);
-  let timer = rearm();
   const startedAt = performance.now();
   try {
-    await engine.pull(BASE_IMAGE, late.signal, (line) => {
-      // A slow download is fine as long as it moves.
-      clearTimeout(timer);
-      timer = rearm();
-      progress(line);
-    });
+    await pull(engine, BASE_IMAGE, progress);
     report(`pull ${BASE_IMAGE}`, performance.now() - startedAt);
     return true;
   } catch (error) {
     const step = `no registry gave ${BASE_IMAGE} (${messageOf(error)}): bootstrap one here`;
     report(step, performance.now() - startedAt);
     return false;
+  }
+}
+
+async function pull(engine: Engine, name: string, progress: Progress): Promise<void> {
+  const late = new AbortController();
+  const rearm = () => setTimeout(() => late.abort(), REGISTRY_PULL_MS);
+  let timer = rearm();
+  try {
+    await engine.pull(name, late.signal, (line) => {
+      // A slow download is fine as long as it moves.
+      clearTimeout(timer);
+      timer = rearm();
+      progress(line);
+    });
   } finally {
     clearTimeout(timer);
   }
@@ -110,8 +135,8 @@ function buildContext(): Readable {
   return Readable.from(context);
 }
 
-function hashOf(names: string[]): string {
-  const hash = createHash('sha256');
+function hashOf(names: string[], base = ''): string {
+  const hash = createHash('sha256').update(base);
   for (const name of names) hash.update(imageFile(name));
   return hash.digest('hex').slice(0, 12);
 }
@@ -131,5 +156,8 @@ async function timed(report: Report, step: string, work: () => Promise<void>): P
 }
 
 function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  // The engine passes on lines of others, ends and all.
+  return String(error instanceof Error ? error.message : error)
+    .replaceAll(/\s+/g, ' ')
+    .trim();
 }

@@ -153,9 +153,15 @@ export class Engine {
     );
   }
 
+  /** The id of the image of that name, which follows its content; null where there is none here. */
+  async imageId(name: string): Promise<string | null> {
+    const info = await this.#orNull(() => this.#docker.getImage(name).inspect());
+    return info?.Id ?? null;
+  }
+
   /** True where the image is on this machine. */
   async hasImage(name: string): Promise<boolean> {
-    return (await this.#orNull(() => this.#docker.getImage(name).inspect())) !== null;
+    return (await this.imageId(name)) !== null;
   }
 
   /** Fetches an image from its registry; throws as the registry said it. */

@@ -2,7 +2,7 @@
 // run finds both and does nothing. As a program: `node sandbox/prepare.ts [--docker-socket
 // <path>]`.
 import { parseArgs } from 'node:util';
-import { ensureImage } from './docker-image.ts';
+import { ensureImage, ensureImageOn } from './docker-image.ts';
 import type { Report } from './docker-image.ts';
 import { Engine } from './docker.ts';
 import type { Progress } from './docker.ts';
@@ -28,6 +28,19 @@ export async function prepareSandbox(options: PrepareOptions): Promise<string> {
   const image = await ensureImage(engine, options.report, options.progress);
   options.report(`sandbox image ${image}`, performance.now() - imageStartedAt);
   return image;
+}
+
+/**
+ * Makes an image for sandboxes of one of the operator's own; idempotent; returns its name. Throws
+ * `SandboxFailedError` with one sentence where that is not possible.
+ */
+export async function prepareImageOn(
+  base: string,
+  options: { dockerSocket: string; report: Report },
+): Promise<string> {
+  const engine = new Engine(options.dockerSocket);
+  await engine.ping();
+  return ensureImageOn(engine, base, options.report);
 }
 
 if (import.meta.main) {

@@ -36,13 +36,13 @@ export interface SandboxHostOptions {
   log: Logger;
   /** path of the engine's socket */
   dockerSocket?: string;
-  /** image of sandboxes whose spec names none; unset: the one set-up builds */
+  /** image of sandboxes whose spec names none, made by docker-image.ts; unset: the set-up's */
   image?: string;
   limits?: Partial<SandboxLimits>;
   idle?: { pauseMs: number; stopMs: number };
 }
 
-const DEFAULT_DOCKER_SOCKET = '/var/run/docker.sock';
+export const DEFAULT_DOCKER_SOCKET = '/var/run/docker.sock';
 
 /** Makes the host ready; does not ask the engine anything yet (see `health`). */
 export async function createSandboxHost(options: SandboxHostOptions): Promise<SandboxHost> {

@@ -24,7 +24,7 @@ export interface SandboxSpec {
    * traffic
    */
   network: 'unrestricted' | 'none';
-  /** image name; unset: the host's default image */
+  /** name of an image made by docker-image.ts; unset: the host's default image */
   image?: string;
 }
 

@@ -61,6 +61,12 @@ describe('a server does not start, in one sentence', () => {
     expect(sentence).toContain('/run/no-docker-here.sock');
   });
 
+  it.concurrent('when the image for sandboxes is nowhere', async () => {
+    const sentence = await sentenceOf({ HOLDFAST_SANDBOX_IMAGE: 'holdfast-nowhere:none' });
+    expect(sentence).toContain('HOLDFAST_SANDBOX_IMAGE cannot be used');
+    expect(sentence).toContain('holdfast-nowhere:none');
+  });
+
   it.concurrent('when PostgreSQL is away', async () => {
     const url = `postgres://user:hidden-password@${NOBODY}/holdfast`;
     const sentence = await sentenceOf({ HOLDFAST_DATABASE_URL: url });
