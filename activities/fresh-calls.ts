@@ -11,6 +11,8 @@ export interface FreshCall {
   input: Record<string, unknown>;
   /** The provider's id of this tool use */
   toolUseId: string;
+  /** When it entered the log, ms since 1970; absent for one of this moment */
+  askedAt?: number;
   /** The short attempt, begun as soon as the call was in the log */
   attempt?: Promise<RunToolResult>;
 }

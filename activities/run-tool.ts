@@ -39,6 +39,7 @@ export async function runTool(deps: ActivityDeps, input: RunToolInput): Promise<
       sandbox.call(input.sessionId, toToolCall(input, call), {
         signal,
         spec: sandboxSpec(input.sessionId, call.environment),
+        askedAt: call.askedAt,
       }),
     ),
   );
@@ -86,6 +87,7 @@ async function runLocally(
   if (deps.sandbox?.has(input.sessionId) !== true) return { isAnswered: false };
   const outcome = await deps.sandbox.call(input.sessionId, toToolCall(input, call), {
     waitMs: LOCAL_TOOL_WINDOW_MS,
+    ...(call.askedAt === undefined ? {} : { askedAt: call.askedAt }),
   });
   if (outcome.status === 'running') return { isAnswered: false };
   await commitOutcome(deps, input, call, outcome);

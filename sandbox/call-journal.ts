@@ -1,17 +1,8 @@
 // Which calls were handed to which life of a container: one line in a file before a call is sent,
-// so a restarted host knows that a call may have run. Promise: what `bootOf` says is on the disk,
-// synced, so it survives a kill -9 of the host and a power loss; a call that could not be noted is
-// not begun.
-import {
-  closeSync,
-  existsSync,
-  fdatasyncSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  writeFileSync,
-} from 'node:fs';
+// so a restarted host knows that a call may have run. Promise: what `bootOf` says is in the file,
+// so it survives a kill -9 of the host; a call that could not be noted is not begun. A power loss
+// may take the last lines with it: what is older than the machine's start is in doubt (calls.ts).
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { CALL_JOURNAL_LINES_MAX } from '../protocol/limits.ts';
 
@@ -57,8 +48,7 @@ export class CallJournal {
     if (this.#lines === 0) mkdirSync(dirname(this.#path), { recursive: true, mode: 0o700 });
     if (this.#isTorn || this.#lines >= CALL_JOURNAL_LINES_MAX + this.#boots.size) this.#rewrite();
     this.#isTorn = true;
-    // Whether an acknowledged call is forgotten may be lost with the power; that it was begun not.
-    writeLines(this.#path, [entry], { flag: 'a', isSynced: entry[0] === 'begin' });
+    writeFileSync(this.#path, asLines([entry]), { flag: 'a' });
     this.#isTorn = false;
     this.#lines++;
   }
@@ -66,25 +56,15 @@ export class CallJournal {
   #rewrite(): void {
     const entries = [...this.#boots].map(([callId, bootId]) => ['begin', callId, bootId]);
     const path = `${this.#path}.new`;
-    writeLines(path, entries, { flag: 'w', isSynced: true });
+    writeFileSync(path, asLines(entries));
     renameSync(path, this.#path);
     this.#isTorn = false;
     this.#lines = entries.length;
   }
 }
 
-function writeLines(
-  path: string,
-  entries: string[][],
-  { flag, isSynced }: { flag: 'a' | 'w'; isSynced: boolean },
-): void {
-  const file = openSync(path, flag);
-  try {
-    writeFileSync(file, entries.map((entry) => `${JSON.stringify(entry)}\n`).join(''));
-    if (isSynced) fdatasyncSync(file);
-  } finally {
-    closeSync(file);
-  }
+function asLines(entries: string[][]): string {
+  return entries.map((entry) => `${JSON.stringify(entry)}\n`).join('');
 }
 
 function replay(lines: string[]): Map<string, string> {

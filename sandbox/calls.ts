@@ -27,10 +27,13 @@ export interface CallsDeps {
   /** a cancelled call does not end by itself */
   onStuck(callId: string): void;
   cancelGraceMs: number;
+  /** when the machine was started, ms since 1970 */
+  machineStartedAt: number;
 }
 
 interface CallRecord {
   call: ToolCall;
+  askedAt: number;
   /** the outcome, or why it could not be sent */
   done: PromiseWithResolvers<ToolOutcome>;
   outcome: ToolOutcome | null;
@@ -62,7 +65,7 @@ export class Calls {
   /** Runs or re-attaches; see `SandboxHost.call`. */
   async run(call: ToolCall, options: CallOptions, spec: SandboxSpec | null): Promise<ToolOutcome> {
     if (this.#acknowledged.has(call.callId)) return { status: 'lost', reason: ACKNOWLEDGED };
-    const record = this.#records.get(call.callId) ?? this.#begin(call, spec, options.signal);
+    const record = this.#records.get(call.callId) ?? this.#begin(call, spec, options);
     const { onStarted, signal, waitMs } = options;
     if (onStarted !== undefined && record.outcome === null) {
       if (record.isStarted) onStarted();
@@ -149,9 +152,11 @@ export class Calls {
     }
   }
 
-  #begin(call: ToolCall, spec: SandboxSpec | null, signal: AbortSignal | undefined): CallRecord {
+  #begin(call: ToolCall, spec: SandboxSpec | null, options: CallOptions): CallRecord {
+    const { signal, askedAt = Date.now() } = options;
     const record: CallRecord = {
       call,
+      askedAt,
       done: Promise.withResolvers(),
       outcome: null,
       isSent: false,
@@ -185,6 +190,9 @@ export class Calls {
         return this.#settle(record, record.isCancelled ? INTERRUPTED : lost);
       }
       if (record.isCancelled && journaled === undefined) return this.#settle(record, INTERRUPTED);
+      if (journaled === undefined && record.askedAt < this.#deps.machineStartedAt) {
+        return this.#settle(record, { status: 'lost', reason: RESTARTED });
+      }
       this.#deps.journal.begin(callId, bootId);
       record.isSent = true;
       this.#send(record);

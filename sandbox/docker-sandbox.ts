@@ -1,6 +1,7 @@
 // One sandbox on this host: its container, its calls, its journal, its spec on disk and its idle
 // clock, put together. Nothing is decided here that one of the parts could decide.
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { uptime } from 'node:os';
 import { dirname, join } from 'node:path';
 import { CANCEL_GRACE_MS, RUNNER_SILENCE_MS } from '../protocol/limits.ts';
 import { CallJournal } from './call-journal.ts';
@@ -46,6 +47,7 @@ export class DockerSandbox {
       onIdle: () => this.#used(),
       onStuck: () => this.#end('a cancelled call did not end'),
       cancelGraceMs: CANCEL_GRACE_MS,
+      machineStartedAt: Date.now() - uptime() * 1000,
     });
     this.#idle = new IdleClock(() => this.#onIdleDue());
   }

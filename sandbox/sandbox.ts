@@ -47,6 +47,11 @@ export interface CallOptions {
   waitMs?: number;
   /** abort = cancel the command itself; never pass a signal that only means "this process stops" */
   signal?: AbortSignal;
+  /**
+   * when the call was asked for, ms since 1970; one from before this machine's start, of which the
+   * journal knows nothing, may have run: the power may have taken the journal's end
+   */
+  askedAt?: number;
   /** called once when the tool begins (parallel bash calls queue in the one shell) */
   onStarted?: () => void;
   /** lets the call create the container where there is none */

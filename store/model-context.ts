@@ -83,6 +83,8 @@ export interface ToolCallRow {
   input: Record<string, unknown>;
   /** The provider's id of this tool use */
   toolUseId: string;
+  /** When it entered the log, ms since 1970 */
+  askedAt: number;
   environment: Environment['config'];
   status: string;
   isAnswered: boolean;
@@ -97,6 +99,7 @@ export async function loadToolCall(
   const [row] = await sql<ToolCallRow[]>`
     select e.body ->> 'name' as name, e.body -> 'input' as input,
            e.private ->> 'tool_use_id' as "toolUseId", s.environment, s.status,
+           extract(epoch from e.created_at)::float8 * 1000 as "askedAt",
            exists (select 1 from steps t
                     where t.session_id = s.id and t.step_key = ${callId}) as "isAnswered"
       from sessions s join events e on e.session_id = s.id
