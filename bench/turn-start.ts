@@ -39,7 +39,8 @@ async function measureTurnStart(bench: Bench): Promise<Figures[]> {
   const later: Start[] = [];
   for (let index = 0; index < count; index += 1) {
     const id = await sessions.create();
-    first.push(await startTurn(bench, id, '= hello'));
+    // The command waits for the sandbox: the later turn must not share the machine with its start.
+    first.push(await startTurn(bench, id, '$ true\n= hello'));
     later.push(await startTurn(bench, id, '= hello again'));
   }
   const floor = await measureEngineFloor(server.temporalAddress, {

@@ -11,6 +11,7 @@ import { createFollower, type Follower } from '../../store/follow.ts';
 import { localPreviews } from '../../store/previews.ts';
 import { type ApiServer, startApiServer } from '../helpers/api-server.ts';
 import { byDepth } from '../helpers/depth.ts';
+import { until } from '../helpers/until.ts';
 
 let server: ApiServer;
 let follower: Follower;
@@ -41,6 +42,12 @@ async function append(sessionId: string, key: string, count: number): Promise<vo
   await appendEvents(server.sql, { sessionId, stepKey: key, events });
 }
 
+async function newestSeq(sessionId: string): Promise<number> {
+  const [row] = await server.sql<{ seq: string }[]>`
+    select last_seq as seq from sessions where id = ${sessionId}`;
+  return Number(row!.seq);
+}
+
 /** Reads until the given seq has come; the answer is every seq in the order of arrival. */
 async function read(sessionId: string, after: number, until: number): Promise<number[]> {
   const stop = new AbortController();
@@ -64,6 +71,10 @@ test('every reader sees every later event once and in order, wherever it starts'
       const total = sizes.reduce((sum, size) => sum + size, 0);
       const readers = starts.map(async (place) => {
         const after = Math.min(total - 1, Math.floor(place * total));
+        // In the middle of the appends, as soon as the place it resumes at is there.
+        await until('its place is there', async () => (await newestSeq(sessionId)) >= after, {
+          pollMs: 1,
+        });
         return { after, seen: await read(sessionId, after, total) };
       });
       // Appends of several steps race for the row lock, as parallel tool results do.
