@@ -1,9 +1,12 @@
 // When an unused container rests: first it is paused (19 ms to wake, memory kept), later stopped
 // (0.4 s to wake, files kept, processes gone). The rule is pure; the clock that asks it keeps one
 // timer a container, re-armed lazily, so that a call costs no timer.
-import type { SandboxHostOptions } from './sandbox-host.ts';
 
-export type IdleTimes = NonNullable<SandboxHostOptions['idle']>;
+/** Idle time until a container is paused, and until it is stopped. */
+export interface IdleTimes {
+  pauseMs: number;
+  stopMs: number;
+}
 
 export interface IdleStep {
   action: 'nothing' | 'pause' | 'stop';

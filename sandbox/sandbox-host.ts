@@ -3,6 +3,7 @@
 // directory and in the runners themselves.
 import { mkdirSync, rmdirSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
+import type { IdleTimes } from './idle-policy.ts';
 import type { Logger } from 'pino';
 import {
   ENGINE_DOUBT_MS,
@@ -39,7 +40,7 @@ export interface SandboxHostOptions {
   /** image of sandboxes whose spec names none, made by docker-image.ts; unset: the set-up's */
   image?: string;
   limits?: Partial<SandboxLimits>;
-  idle?: { pauseMs: number; stopMs: number };
+  idle?: IdleTimes;
 }
 
 export const DEFAULT_DOCKER_SOCKET = '/var/run/docker.sock';

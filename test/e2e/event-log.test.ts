@@ -26,16 +26,6 @@ afterAll(async () => {
   await server.close();
 });
 
-async function newSession(): Promise<string> {
-  const id = newId('session');
-  await server.sql`
-    insert into sessions (id, workspace_id, agent_id, agent_version, agent, environment_id,
-                          environment, status, created_at, updated_at)
-    values (${id}, ${server.workspaceId}, 'agent_x', 1, '{"name": "a"}', 'env_x', '{}', 'idle',
-            now(), now())`;
-  return id;
-}
-
 async function send(sessionId: string, ...texts: string[]): Promise<void> {
   await acceptEvents(server.sql, {
     workspaceId: server.workspaceId,
@@ -89,7 +79,7 @@ async function idsBySeq(sessionId: string): Promise<string[]> {
 describe('pages of a history', () => {
   it('have no gap where waiting messages are processed between two of them', async () => {
     for (const processedAfter of [1, 2]) {
-      const sessionId = await newSession();
+      const sessionId = await server.insertSession('idle');
       await send(sessionId, 'a', 'b', 'c', 'd', 'e');
       const seen = await pages(sessionId, 'asc', async (page) => {
         if (page === processedAfter) await begin(sessionId, 1);
@@ -99,7 +89,7 @@ describe('pages of a history', () => {
   });
 
   it('take in what is sent between two of them, once', async () => {
-    const sessionId = await newSession();
+    const sessionId = await server.insertSession('idle');
     await begin(sessionId, 1);
     await send(sessionId, 'a', 'b', 'c');
     const seen = await pages(sessionId, 'asc', async (page) => {
@@ -110,7 +100,7 @@ describe('pages of a history', () => {
   });
 
   it('go on downwards over what waited when they began', async () => {
-    const sessionId = await newSession();
+    const sessionId = await server.insertSession('idle');
     await send(sessionId, 'a', 'b', 'c', 'd', 'e');
     const waiting = await idsBySeq(sessionId);
     const seen = await pages(sessionId, 'desc', async (page) => {
@@ -120,7 +110,7 @@ describe('pages of a history', () => {
   });
 
   it('end early where events are large, and lose none', async () => {
-    const sessionId = await newSession();
+    const sessionId = await server.insertSession('idle');
     const text = 'x'.repeat(Math.ceil(EVENTS_PAGE_BYTES_MAX / 2.5));
     for (let message = 0; message < 4; message += 1) await send(sessionId, text);
     const query = {
@@ -139,7 +129,7 @@ describe('pages of a history', () => {
 });
 
 it('times follow the order of history, also for one who waited for the lock', async () => {
-  const sessionId = await newSession();
+  const sessionId = await server.insertSession('idle');
   const threadId = primaryThreadId(sessionId);
   let interrupted: Promise<unknown> = Promise.resolve();
   await server.sql.begin(async (tx) => {
@@ -165,7 +155,7 @@ it('times follow the order of history, also for one who waited for the lock', as
 });
 
 it('a session whose accepted message nobody has taken up yet counts as running', async () => {
-  const sessionId = await newSession();
+  const sessionId = await server.insertSession('idle');
   await send(sessionId, 'hello');
   for (const how of ['archive', 'delete'] as const) {
     const end = { workspaceId: server.workspaceId, sessionId, how };
@@ -178,7 +168,7 @@ describe('a reader', () => {
 
   it('that does not even read that it lags too far is reported', async () => {
     const follower = await createFollower(server.sql, previews, { stallMs: 1 });
-    const sessionId = await newSession();
+    const sessionId = await server.insertSession('idle');
     const { promise: stalled, resolve } = Promise.withResolvers<void>();
     const { signal } = new AbortController();
     const query = { sessionId, workspaceId: server.workspaceId, deltas: new Set<never>(), signal };
@@ -201,7 +191,7 @@ describe('a reader', () => {
 
   it('is given large events a few at a time, and all of them', async () => {
     const follower = await createFollower(server.sql, previews);
-    const sessionId = await newSession();
+    const sessionId = await server.insertSession('idle');
     const text = 'x'.repeat(FOLLOW_BATCH_BYTES / 2);
     for (let message = 0; message < 5; message += 1) await send(sessionId, text);
     const { signal } = new AbortController();
@@ -217,7 +207,7 @@ describe('a reader', () => {
 
   it('that asks for what comes after an event that is not there yet is refused', async () => {
     const follower = await createFollower(server.sql, previews);
-    const sessionId = await newSession();
+    const sessionId = await server.insertSession('idle');
     await send(sessionId, 'one');
     const { signal } = new AbortController();
     const query = { sessionId, workspaceId: server.workspaceId, deltas: new Set<never>(), signal };

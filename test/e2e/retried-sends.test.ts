@@ -26,16 +26,6 @@ afterAll(async () => {
   await server.close();
 });
 
-async function newSession(): Promise<string> {
-  const id = newId('session');
-  await server.sql`
-    insert into sessions (id, workspace_id, agent_id, agent_version, agent, environment_id,
-                          environment, status, created_at, updated_at)
-    values (${id}, ${server.workspaceId}, 'agent_x', 1, '{"name": "a"}', 'env_x', '{}', 'idle',
-            now(), now())`;
-  return id;
-}
-
 function send(sql: Database, sessionId: string, instance: bigint): Promise<Accepted> {
   return acceptEvents(sql, {
     workspaceId: server.workspaceId,
@@ -53,7 +43,7 @@ async function countEvents(sessionId: string): Promise<number> {
 }
 
 it('repeats of several sessions at once are all known, when their process died', async () => {
-  const [first, second] = [await newSession(), await newSession()];
+  const [first, second] = [await server.insertSession('idle'), await server.insertSession('idle')];
   const sent = [await send(server.sql, first, DEAD), await send(server.sql, second, DEAD)];
   await server.sql.begin(async (tx) => {
     // The first repeat has looked whether the process lives and is not committed yet.
@@ -69,12 +59,12 @@ it('repeats of several sessions at once are all known, when their process died',
 });
 
 it('a send whose commit was not answered by the database is stored and rung once', async () => {
-  const sessionId = await newSession();
+  const sessionId = await server.insertSession('idle');
   const proxy = await startDatabaseProxy(server.sql);
   const sql = openDatabase(proxy.url, { connectionsMax: 1 });
   try {
     // The statement is prepared by then: the next answer is the one to its execution.
-    await send(sql, await newSession(), DEAD);
+    await send(sql, await server.insertSession('idle'), DEAD);
     proxy.swallowNextAnswer();
     const accepted = await send(sql, sessionId, DEAD);
     expect(proxy.swallowed).toBe(1);

@@ -12,6 +12,7 @@ import { createHttpServer } from '../../api/http-server.ts';
 import { openDataDirectory } from '../../main/data-directory.ts';
 import { startPostgres } from '../../main/embedded.ts';
 import { Supervisor } from '../../main/supervisor.ts';
+import { newId } from '../../protocol/ids.ts';
 import { type Database, openDatabase } from '../../store/database.ts';
 import { createFollower } from '../../store/follow.ts';
 import { openInstance } from '../../store/instance.ts';
@@ -30,6 +31,8 @@ export interface ApiServer {
   workspaceId: string;
   /** what the doorbell was told, oldest first */
   rings: { sessionId: string; signal: SessionSignal }[];
+  /** A session without a workflow, as its row is when it was created, or while it runs. */
+  insertSession(status: 'idle' | 'running'): Promise<string>;
   /** Ends the open streams, as a server does that is about to stop. */
   drain(): void;
   close(): Promise<void>;
@@ -80,6 +83,15 @@ export async function startApiServer(): Promise<ApiServer> {
     workspaceId,
     rings,
     url: `http://127.0.0.1:${port}`,
+    async insertSession(status) {
+      const id = newId('session');
+      await sql`
+        insert into sessions (id, workspace_id, agent_id, agent_version, agent, environment_id,
+                              environment, status, created_at, updated_at)
+        values (${id}, ${workspaceId}, 'agent_x', 1, '{"name": "a"}', 'env_x', '{}', ${status},
+                now(), now())`;
+      return id;
+    },
     drain: () => closing.abort(),
     async close() {
       closing.abort();

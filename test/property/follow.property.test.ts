@@ -5,7 +5,7 @@
 
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { newId, primaryThreadId } from '../../protocol/ids.ts';
+import { primaryThreadId } from '../../protocol/ids.ts';
 import { appendEvents, stepEvent } from '../../store/events.ts';
 import { createFollower, type Follower } from '../../store/follow.ts';
 import { localPreviews } from '../../store/previews.ts';
@@ -23,16 +23,6 @@ afterAll(async () => {
   await follower.close();
   await server.close();
 });
-
-async function newSession(): Promise<string> {
-  const id = newId('session');
-  await server.sql`
-    insert into sessions (id, workspace_id, agent_id, agent_version, agent, environment_id,
-                          environment, status, created_at, updated_at)
-    values (${id}, ${server.workspaceId}, 'agent_x', 1, '{"name": "a"}', 'env_x', '{}', 'running',
-            now(), now())`;
-  return id;
-}
 
 async function append(sessionId: string, key: string, count: number): Promise<void> {
   const step = { sessionId, threadId: primaryThreadId(sessionId), key };
@@ -67,7 +57,7 @@ const places = fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { minLength:
 test('every reader sees every later event once and in order, wherever it starts', async () => {
   await fc.assert(
     fc.asyncProperty(batches, places, async (sizes, starts) => {
-      const sessionId = await newSession();
+      const sessionId = await server.insertSession('running');
       const total = sizes.reduce((sum, size) => sum + size, 0);
       const readers = starts.map(async (place) => {
         const after = Math.min(total - 1, Math.floor(place * total));
@@ -89,7 +79,7 @@ test('every reader sees every later event once and in order, wherever it starts'
 });
 
 test('a repeated step adds nothing, whoever repeats it and however often at once', async () => {
-  const sessionId = await newSession();
+  const sessionId = await server.insertSession('running');
   await Promise.all(Array.from({ length: 8 }, () => append(sessionId, 'same', 3)));
   expect(await read(sessionId, 0, 3)).toEqual([1, 2, 3]);
   const [row] = await server.sql<{ count: number }[]>`
