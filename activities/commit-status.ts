@@ -2,6 +2,7 @@
 // many rounds. Whatever the stopped step left open is closed first, so that the transcript stays
 // valid and every span has its end; then the idle is committed, once.
 
+import { isConnectionLoss } from '../store/database.ts';
 import { appendEvents, type IdleCommit, stepEvent } from '../store/events.ts';
 import { findModelError, findOpenSpans } from '../store/model-context.ts';
 import type { ActivityDeps } from './deps.ts';
@@ -15,7 +16,8 @@ export async function commitStatus(
   deps: ActivityDeps,
   input: CommitStatusInput,
 ): Promise<CommitStatusResult> {
-  const isStopped = await cancelCalls(deps, input);
+  const isHere = input.host === deps.hostId || deps.sandbox?.has(input.sessionId) === true;
+  const isStopped = isHere && (await cancelCalls(deps, input).catch(notHere));
   await answerCalls(deps, { ...input, reason: 'interrupted' });
   const open = await findOpenSpans(deps.sql, input.sessionId, input.threadId);
   const answer = await appendEvents(deps.sql, {
@@ -27,6 +29,12 @@ export async function commitStatus(
   if (answer.outcome === 'ended') return { kind: 'ended' };
   const mayRun = input.calls.length > 0 && !isStopped;
   return { kind: 'went_idle', ...answer.result, ...(mayRun ? { mayRun } : {}) };
+}
+
+/** An interrupt does not wait for an engine that is away; only nothing is committed without a log. */
+function notHere(error: unknown): false {
+  if (isConnectionLoss(error)) throw error;
+  return false;
 }
 
 const END_TURN: IdleStop = { stop_reason: { type: 'end_turn' }, stop_details: null };

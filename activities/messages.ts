@@ -68,12 +68,14 @@ export interface CommitStatusInput extends SessionRef {
   reason: IdleReason;
   /** Calls that may lack a result; each gets an error result that says why */
   calls: { id: string }[];
+  /** Machine that holds the sandbox; absent before it is up */
+  host?: string;
 }
 
 export type CommitStatusResult =
   | ({
       kind: 'went_idle';
-      /** The calls were not stopped here: their sandbox is another machine's */
+      /** The calls are not known to be gone: their sandbox is another machine's, or hard to reach */
       mayRun?: true;
     } & InboxReport)
   | { kind: 'ended' };

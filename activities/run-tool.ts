@@ -7,6 +7,7 @@ import { CANCEL_WAIT_MS, LOCAL_TOOL_WINDOW_MS } from '../protocol/limits.ts';
 import type { Environment } from '../protocol/environments.ts';
 import {
   SandboxGoneError,
+  type SandboxHost,
   type SandboxSpec,
   type ToolCall,
   type ToolOutcome,
@@ -130,26 +131,34 @@ async function commitOutcome(
 
 /**
  * Stops calls that nobody waits for any more, if this machine holds the sandbox: the answer says
- * whether it does. What was never handed over is not begun, what has ended stays as it is. Their
- * results are given by whoever interrupted.
+ * whether all of them are known to be gone. What was never handed over is not begun, what has ended
+ * stays as it is. Their results are given by whoever interrupted.
  */
 export async function cancelCalls(deps: ActivityDeps, input: CancelCallsInput): Promise<boolean> {
   const { sandbox } = deps;
   if (sandbox === undefined) return false;
-  for (const { id } of input.calls) {
-    const call = await loadToolCall(deps.sql, input.sessionId, id);
-    if (call === null) continue;
-    const toolCall = toToolCall({ ...input, callId: id }, call);
-    const options = { signal: AbortSignal.abort(), waitMs: CANCEL_WAIT_MS };
-    try {
-      await sandbox.call(input.sessionId, toolCall, options);
-      sandbox.acknowledge(input.sessionId, id);
-    } catch (error) {
-      if (error instanceof SandboxGoneError) return false;
-      throw error;
-    }
+  const stopped = await Promise.all(
+    input.calls.map(({ id }) => cancelCall(deps, sandbox, { ...input, callId: id })),
+  );
+  return stopped.every((isStopped) => isStopped);
+}
+
+async function cancelCall(
+  deps: ActivityDeps,
+  sandbox: SandboxHost,
+  input: RunToolInput,
+): Promise<boolean> {
+  const call = await loadToolCall(deps.sql, input.sessionId, input.callId);
+  if (call === null) return true;
+  const options = { signal: AbortSignal.abort(), waitMs: CANCEL_WAIT_MS };
+  try {
+    const outcome = await sandbox.call(input.sessionId, toToolCall(input, call), options);
+    sandbox.acknowledge(input.sessionId, input.callId);
+    return outcome.status !== 'running';
+  } catch (error) {
+    if (error instanceof SandboxGoneError) return false;
+    throw error;
   }
-  return true;
 }
 
 /** Gives every call that has no result yet an error result; harmless to repeat. */

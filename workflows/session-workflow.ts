@@ -157,14 +157,16 @@ class SessionRun {
       summary: `idle · ${step.reason.type}`,
     });
     const calls = step.calls.map(({ id }) => ({ id }));
+    const { host } = this.state;
     const result = await commitStatus({
       ...this.#ref,
+      ...(host === null ? {} : { host }),
       stepKey: `t${step.turn}.r${step.round}.idle.${step.reason.type}.${step.through}`,
       reason: step.reason,
       calls,
     });
     const mayRun = result.kind === 'went_idle' && result.mayRun === true;
-    if (mayRun && this.state.host !== null) this.#cancelCalls(calls, this.state.host);
+    if (mayRun && host !== null) this.#cancelCalls(calls, host);
     return result;
   }
 

@@ -65,10 +65,12 @@ describe.each(numbers(byDepth(2, 6)))('a worker with sandboxes, kill %i', (numbe
   });
 });
 
-it('an interrupt reaches a command whose machine was dead, when that is back', async () => {
-  const [sandboxes, workflows] = fleet.workers;
-  await workflows.end('SIGTERM');
-  await workflows.start(WORKFLOWS_ONLY);
+it.each([
+  ['without sandboxes', WORKFLOWS_ONLY],
+  ['with sandboxes of its own', {}],
+])('an interrupt taken by a worker %s reaches a command whose machine was dead', async (_, as) => {
+  const [machine, other] = fleet.workers;
+  await other.end('SIGTERM');
   const [talk] = await stage.cast([{ name: 'interrupted', turns: ['$ sleep 600', '$ echo next'] }]);
   const isRunning = () =>
     docker('exec', `holdfast-${talk!.sessionId}`, 'pgrep', '-f', 'sleep 600').then(
@@ -77,12 +79,13 @@ it('an interrupt reaches a command whose machine was dead, when that is back', a
     );
   await talk!.say(0);
   await until('the command runs', isRunning);
-  await sandboxes.end('SIGKILL');
+  await other.start(as);
+  await machine.end('SIGKILL');
   const { events } = stage.client.beta.sessions;
   await events.send(talk!.sessionId, { events: [{ type: 'user.interrupt' }] });
   await talk!.idle(1);
   expect(await isRunning()).toBe(true);
-  await sandboxes.start();
+  await machine.start();
   await until('the command is gone', async () => !(await isRunning()));
   await talk!.say(1);
   await talk!.idle(2);
