@@ -31,7 +31,7 @@ export async function commitStatus(
   return { kind: 'went_idle', ...answer.result, ...(mayRun ? { mayRun } : {}) };
 }
 
-/** An interrupt does not wait for an engine that is away; only nothing is committed without a log. */
+/** An interrupt does not wait for an engine that is away, only for the log. */
 function notHere(error: unknown): false {
   if (isConnectionLoss(error)) throw error;
   return false;

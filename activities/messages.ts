@@ -75,7 +75,7 @@ export interface CommitStatusInput extends SessionRef {
 export type CommitStatusResult =
   | ({
       kind: 'went_idle';
-      /** The calls are not known to be gone: their sandbox is another machine's, or hard to reach */
+      /** The calls are not known to be gone: their sandbox is elsewhere, or hard to reach */
       mayRun?: true;
     } & InboxReport)
   | { kind: 'ended' };
