@@ -214,7 +214,10 @@ export class Container {
       await this.#deps.engine.unpause(this.#name);
     } catch (error) {
       if (error instanceof EngineUnavailableError) throw error;
-      this.#deps.log.warn({ error, sandbox: this.sandboxId }, 'a paused container did not wake');
+      this.#deps.log.warn(
+        { err: error, sandbox: this.sandboxId },
+        'a paused container did not wake',
+      );
       return false;
     }
     return this.#heardHello(RUNNER_REDIAL_MS);
@@ -234,7 +237,7 @@ export class Container {
       } catch (error) {
         if (spec === null || error instanceof EngineUnavailableError) throw error;
         log.warn(
-          { error, sandbox: this.sandboxId },
+          { err: error, sandbox: this.sandboxId },
           'a stopped container did not start: made anew',
         );
         await this.#makeAnew(spec);
@@ -331,14 +334,20 @@ export class Container {
       this.#deps.log.warn({ sandbox: this.sandboxId, violation }, 'a runner broke the protocol');
       if (this.#state === 'ready') this.#state = 'broken';
       this.kill(`its runner sent a malformed frame (${violation})`).catch((error: unknown) =>
-        this.#deps.log.warn({ error, sandbox: this.sandboxId }, 'a broken container was not ended'),
+        this.#deps.log.warn(
+          { err: error, sandbox: this.sandboxId },
+          'a broken container was not ended',
+        ),
       );
       return;
     }
     if (this.#state !== 'ready' && this.#state !== 'paused') return;
     this.#state = 'broken';
     this.#exclusive(() => this.#investigate()).catch((error: unknown) =>
-      this.#deps.log.warn({ error, sandbox: this.sandboxId }, 'a silent container was not ended'),
+      this.#deps.log.warn(
+        { err: error, sandbox: this.sandboxId },
+        'a silent container was not ended',
+      ),
     );
   }
 

@@ -145,7 +145,8 @@ export class DockerSandbox {
       const change = step.action === 'pause' ? this.#container.pause() : this.#container.stop();
       change.then(
         () => log.debug({ sandbox: sandboxId }, `idle: ${step.action}`),
-        (error: unknown) => log.warn({ error, sandbox: sandboxId }, `idle: ${step.action} failed`),
+        (error: unknown) =>
+          log.warn({ err: error, sandbox: sandboxId }, `idle: ${step.action} failed`),
       );
     }
     return step.againMs;
@@ -154,7 +155,7 @@ export class DockerSandbox {
   #end(reason: string): void {
     this.#container.kill(reason).catch((error: unknown) => {
       const { log } = this.#deps;
-      log.warn({ error, sandbox: this.#container.sandboxId }, 'a container was not ended');
+      log.warn({ err: error, sandbox: this.#container.sandboxId }, 'a container was not ended');
     });
   }
 

@@ -110,20 +110,14 @@ export interface ListEvents {
 /**
  * One page of a session's history, by the order of processing; what still waits comes last in both
  * orders. A page ends early where its events are large. Pages have no gap and no duplicate, also
- * when what waits is processed between two of them. Throws 404 for an unknown session and 400 for a
- * cursor of the other order.
+ * when what waits is processed between two of them. The cursor is one of this list and order (see
+ * checkCursor in protocol/page.ts). Throws 404 for an unknown session.
  */
 export async function listEvents(
   sql: Database,
   query: ListEvents,
 ): Promise<{ data: SessionEvent[]; nextPage: string | null }> {
   const { cursor, order, limit } = query;
-  if (cursor !== undefined && cursor.order !== order) {
-    throw new ApiError(
-      'invalid_request_error',
-      `page: this cursor belongs to order=${cursor.order}; start again without it`,
-    );
-  }
   const { rows, found } = await readPage(sql, query);
   if (rows.length === 0) await requireSession(sql, query.workspaceId, query.sessionId);
   const page = rows.slice(0, limit);
