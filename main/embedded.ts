@@ -32,7 +32,9 @@ export interface EmbeddedTemporalPorts {
 export async function startPostgres(options: EmbeddedOptions): Promise<string> {
   const { directory, supervisor, log } = options;
   const port = await rememberedPort(directory, { child: 'postgres', key: 'postgres', wanted: 0 });
-  const server = await prepareEmbeddedPostgres({ dataDir: directory.path, port, log });
+  const server = await supervisor.prepare((signal) =>
+    prepareEmbeddedPostgres({ dataDir: directory.path, port, log, signal }),
+  );
   await supervisor.start({
     name: 'postgres',
     title: 'PostgreSQL',

@@ -38,7 +38,8 @@ export async function runProcess(
   try {
     await start({ config, secrets, log, cleanup, end: (cause, code) => void end(cause, code) });
   } catch (error) {
-    explain(log, error);
+    // A start that a signal cut short fails of itself, which needs no explanation.
+    if (!cleanup.disposed) explain(log, error);
     await end('the failed start', 1);
   }
 }

@@ -51,11 +51,22 @@ export class Supervisor {
   readonly #log: Logger;
   readonly #children = new Map<string, Child>();
   readonly #watches: Promise<void>[] = [];
+  readonly #preparations: Promise<unknown>[] = [];
   readonly #stopping = new AbortController();
 
   constructor(directory: DataDirectory, log: Logger) {
     this.#directory = directory;
     this.#log = log;
+  }
+
+  /**
+   * What has to be done before a child can start. stop() aborts the signal and waits until the work
+   * has ended, so nothing of it writes to the data directory afterwards.
+   */
+  async prepare<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const prepared = work(this.#stopping.signal);
+    this.#preparations.push(prepared);
+    return prepared;
   }
 
   /**
@@ -85,6 +96,7 @@ export class Supervisor {
   /** Ends every child, all at once; resolves when none is left. */
   async stop(): Promise<void> {
     this.#stopping.abort();
+    await Promise.allSettled(this.#preparations);
     await Promise.all(this.#watches);
     await Promise.all([...this.#children.values()].map((child) => this.#end(child)));
   }

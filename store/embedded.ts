@@ -53,6 +53,8 @@ export interface EmbeddedPostgresOptions {
   /** on 127.0.0.1 */
   port: number;
   log: Logger;
+  /** Ends an initialisation that runs; the call rejects once its programs are gone. */
+  signal: AbortSignal;
 }
 
 /**
@@ -62,12 +64,14 @@ export interface EmbeddedPostgresOptions {
 export async function prepareEmbeddedPostgres(
   options: EmbeddedPostgresOptions,
 ): Promise<EmbeddedPostgres> {
+  const { signal } = options;
   const user = process.getuid?.() === 0 ? await databaseUser() : undefined;
+  signal.throwIfAborted();
   const binaries = placeBinaries(user, options.log);
   const password = keptPassword(join(options.dataDir, 'postgres-password'));
   const directory = placeData(options.dataDir, { user, isNew: password.isNew, log: options.log });
   if (!existsSync(join(directory, 'PG_VERSION'))) {
-    await initialise(directory, { binaries, password: password.text, user });
+    await initialise(directory, { binaries, password: password.text, user, signal });
   }
   const url = `postgres://${ROLE}:${password.text}@127.0.0.1:${options.port}/${DATABASE}`;
   return {
@@ -100,42 +104,57 @@ function serverSettings(port: number): string[] {
   return Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
 }
 
-async function initialise(
-  directory: string,
-  how: { binaries: string; password: string; user: User | undefined },
-): Promise<void> {
+interface Initialisation {
+  binaries: string;
+  password: string;
+  user: User | undefined;
+  signal: AbortSignal;
+}
+
+async function initialise(directory: string, how: Initialisation): Promise<void> {
   removeAttempts(directory);
   // A name of its own: an `initdb` whose server was killed may still be writing to the last one.
   const fresh = `${directory}.new-${process.pid}`;
   const passwordFile = `${fresh}.password`;
   mkdirSync(fresh, { mode: 0o700 });
   writeFileSync(passwordFile, how.password, { mode: 0o600 });
-  const asUser = how.user ? { uid: how.user.uid, gid: how.user.gid } : {};
   if (how.user) {
     chownSync(fresh, how.user.uid, how.user.gid);
     chownSync(passwordFile, how.user.uid, how.user.gid);
   }
+  const encoding = ['--encoding=UTF8', '--locale=C', '--locale-provider=builtin'];
+  const access = [`--username=${ROLE}`, '--auth=scram-sha-256', `--pwfile=${passwordFile}`];
+  const options = [...access, ...encoding, '--builtin-locale=C.UTF-8', '--no-instructions'];
   try {
-    const initdb = join(how.binaries, 'bin', 'initdb');
-    const encoding = ['--encoding=UTF8', '--locale=C', '--locale-provider=builtin'];
-    await run(
-      initdb,
-      [
-        `--pgdata=${fresh}`,
-        `--username=${ROLE}`,
-        '--auth=scram-sha-256',
-        `--pwfile=${passwordFile}`,
-        ...encoding,
-        '--builtin-locale=C.UTF-8',
-        '--no-instructions',
-      ],
-      { cwd: '/', env: {}, ...asUser },
-    );
-    await createDatabase(join(how.binaries, 'bin', 'postgres'), fresh, asUser);
+    await runProgram(how, ['initdb', `--pgdata=${fresh}`, ...options]);
+    // In single-user mode, before the directory gets its name: so it always has its database.
+    const sql = `create database ${DATABASE} owner ${ROLE};\n`;
+    await runProgram(how, ['postgres', '--single', '-D', fresh, 'postgres'], sql);
     renameSync(fresh, directory);
   } finally {
     rmSync(passwordFile, { force: true });
     rmSync(fresh, { recursive: true, force: true });
+  }
+}
+
+/** Resolves or rejects when the program has ended, also after an abort. */
+async function runProgram(
+  { binaries, user, signal }: Initialisation,
+  [program, ...words]: [string, ...string[]],
+  input = '',
+): Promise<void> {
+  signal.throwIfAborted();
+  const asUser = user ? { uid: user.uid, gid: user.gid } : {};
+  const running = run(join(binaries, 'bin', program), words, { cwd: '/', env: {}, ...asUser });
+  // Not execFile's own signal, which rejects while the program still writes.
+  const end = (): void => void running.child.kill('SIGTERM');
+  signal.addEventListener('abort', end);
+  try {
+    running.child.stdin?.end(input);
+    await running;
+    signal.throwIfAborted();
+  } finally {
+    signal.removeEventListener('abort', end);
   }
 }
 
@@ -150,23 +169,6 @@ function removeAttempts(directory: string): void {
       // removes it.
     }
   }
-}
-
-/**
- * In single-user mode, before the directory gets its name: so a directory always has its database.
- */
-async function createDatabase(
-  program: string,
-  directory: string,
-  asUser: { uid?: number; gid?: number },
-): Promise<void> {
-  const session = run(program, ['--single', '-D', directory, 'postgres'], {
-    cwd: '/',
-    env: {},
-    ...asUser,
-  });
-  session.child.stdin?.end(`create database ${DATABASE} owner ${ROLE};\n`);
-  await session;
 }
 
 /**

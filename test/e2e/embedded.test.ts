@@ -16,6 +16,7 @@ import { openDatabase } from '../../store/database.ts';
 import type { Database } from '../../store/database.ts';
 import { removeMovedPostgres } from '../../store/embedded.ts';
 import { openInstance } from '../../store/instance.ts';
+import { initialisations } from '../helpers/server.ts';
 import { pace, until } from '../helpers/until.ts';
 
 const PROGRAM = fileURLToPath(new URL('../../main/embedded.ts', import.meta.url));
@@ -156,6 +157,15 @@ describe('PostgreSQL and Temporal beside the server', () => {
     chmodSync(base, 0o700);
     const { databaseUrl } = await start('--no-temporal');
     expect(await withDatabase(databaseUrl, (sql) => sql`select 1 as one`)).toEqual([{ one: 1 }]);
+  });
+
+  it('a stop in the middle of an initialisation ends it, and leaves nothing of it', async () => {
+    const starting = expect(start('--no-temporal')).rejects.toThrow();
+    await until('it is under way', () => initialisations(data).length > 0, { pollMs: 5 });
+    await stop(open[0]!);
+    expect(initialisations(data)).toEqual([]);
+    expect(existsSync(join(data, 'postgres'))).toBe(false);
+    await starting;
   });
 
   it('a lock file of PostgreSQL that names a stranger does not keep it from starting', async () => {

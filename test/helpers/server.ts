@@ -5,7 +5,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
@@ -88,11 +88,19 @@ export async function startInVain(
   try {
     // `close` and not `exit`: its last words have been read by then.
     const [code] = (await once(child, 'close')) as [number | null];
+    const unfinished = initialisations(dataDir);
+    if (unfinished.length > 0) throw new Error(`it left ${unfinished.join(', ')} behind`);
     return { code, output: lines.join('\n') };
   } finally {
     clearTimeout(deadline);
     await removeEverything(dataDir, parent);
   }
+}
+
+/** PostgreSQL's files that are being made; a server that has ended leaves none. */
+export function initialisations(dataDir: string): string[] {
+  const names = existsSync(dataDir) ? readdirSync(dataDir) : [];
+  return names.filter((name) => name.startsWith('postgres.new'));
 }
 
 /** Its output is added to `lines`, one entry a line. */
@@ -230,6 +238,8 @@ export async function removeEverything(dataDir: string, parent: string): Promise
     removeMovedPostgres(dataDir);
   }
   rmSync(parent, { recursive: true, force: true });
+  // Node's own words for a file that vanished under it are none at all.
+  if (existsSync(parent)) throw new Error(`something still writes below ${parent}`);
 }
 
 async function removeSandboxes(dataDir: string, hostId: string): Promise<void> {
