@@ -1,10 +1,18 @@
 // A container engine of the suite's own, because the machine's serves others: a second dockerd with
 // its own root, state, pid file and socket, with live-restore, as the set-up starts one. It needs
-// root, as the set-up does. `close` leaves no container, mount or file of it.
+// root, as the set-up does. `close` leaves no container, process, mount or file of it.
 
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
@@ -108,11 +116,24 @@ export class OwnEngine {
     const names = containers.split('\n').filter((name) => name !== '');
     if (names.length > 0) await this.docker('rm', '--force', '--volumes', ...names);
     await this.#end('SIGTERM');
+    await this.#endShims();
     const mounts = readFileSync('/proc/mounts', 'utf8').split('\n');
     for (const path of mounts.map((line) => line.split(' ')[1] ?? '').toReversed()) {
       if (path.startsWith(`${this.#home}/`)) await run('umount', [path]);
     }
     rmSync(this.#home, { recursive: true, force: true });
+  }
+
+  /** An engine killed while it starts a container forgets its shim, which waits for ever. */
+  async #endShims(): Promise<void> {
+    const shims = readdirSync('/proc').filter(
+      (name) => /^\d+$/.test(name) && readProcess(name, 'cmdline').includes(`${this.#home}/`),
+    );
+    const inside = shims.flatMap((pid) => readProcess(pid, `task/${pid}/children`).split(' '));
+    const pids = [...shims, ...inside].filter((pid) => pid !== '');
+    // The shims first: one whose container ends would end by itself, and its id be nobody’s.
+    for (const pid of pids) process.kill(Number(pid), 'SIGKILL');
+    await until('its shims have ended', () => pids.every((pid) => !existsSync(`/proc/${pid}/exe`)));
   }
 
   async #carryOver(image: string): Promise<void> {
@@ -145,5 +166,14 @@ export class OwnEngine {
 
   #lastWords(): string {
     return readFileSync(join(this.#home, 'log'), 'utf8').split('\n').slice(-15).join('\n');
+  }
+}
+
+/** A file of a process that may be gone by now; empty then. */
+function readProcess(pid: string, file: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/${file}`, 'utf8');
+  } catch {
+    return '';
   }
 }
