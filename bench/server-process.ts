@@ -1,7 +1,7 @@
 // The server under measurement: main/all-in-one.ts as a child process on a temporary data directory
 // and free ports, with the scripted model at full speed. Promise: `close` leaves nothing behind,
 // neither processes nor containers nor files, also after a kill -9.
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -10,15 +10,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { childEnvironment } from '../main/config.ts';
 import type { RuntimeRecord } from '../main/data-directory.ts';
-import { socketDirectory } from '../sandbox/socket-directory.ts';
-import { removeMovedPostgres } from '../store/embedded.ts';
-import { removeContainers } from './containers.ts';
+import { removeDataDirectory } from '../main/stop.ts';
 
 const ALL_IN_ONE = fileURLToPath(new URL('../main/all-in-one.ts', import.meta.url));
-const STOP = fileURLToPath(new URL('../main/stop.ts', import.meta.url));
 /** a first start makes two databases on a machine that may be busy, `ms` */
 const READY_MS = 120_000;
 /** the server promises ten seconds, `ms` */
@@ -122,21 +118,8 @@ export class ServerProcess {
       await Promise.race([once(child, 'exit'), pause(STOP_MS, undefined, { ref: false })]);
       if (child.exitCode === null) await this.kill();
     }
-    await promisify(execFile)(process.execPath, [STOP], { env: this.#environment() }).catch(
-      (error: unknown) => console.error('bench: could not stop what ran beside the server', error),
-    );
-    await this.#removeTraces();
-  }
-
-  async #removeTraces(): Promise<void> {
     try {
-      const hostId = readFileSync(join(this.dataDir, 'host-id'), 'utf8').trim();
-      await removeContainers(`holdfast.host=${hostId}`);
-      rmSync(socketDirectory(this.dataDir), { recursive: true, force: true });
-      removeMovedPostgres(this.dataDir);
-    } catch (error) {
-      // A start that failed early has no data directory yet.
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+      await removeDataDirectory(this.dataDir);
     } finally {
       rmSync(this.#home, { recursive: true, force: true });
     }

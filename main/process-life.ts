@@ -38,8 +38,9 @@ export async function runProcess(
   try {
     await start({ config, secrets, log, cleanup, end: (cause, code) => void end(cause, code) });
   } catch (error) {
-    // A start that a signal cut short fails of itself, which needs no explanation.
-    if (!cleanup.disposed) explain(log, error);
+    // A start that a signal cut short fails of itself, which is nothing to explain to an operator.
+    if (cleanup.disposed) log.debug(error, 'the start was cut short');
+    else explain(log, error);
     await end('the failed start', 1);
   }
 }

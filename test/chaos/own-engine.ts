@@ -131,8 +131,7 @@ export class OwnEngine {
     );
     const inside = shims.flatMap((pid) => readProcess(pid, `task/${pid}/children`).split(' '));
     const pids = [...shims, ...inside].filter((pid) => pid !== '');
-    // The shims first: one whose container ends would end by itself, and its id be nobody’s.
-    for (const pid of pids) process.kill(Number(pid), 'SIGKILL');
+    for (const pid of pids) killProcess(Number(pid));
     await until('its shims have ended', () => pids.every((pid) => !existsSync(`/proc/${pid}/exe`)));
   }
 
@@ -166,6 +165,15 @@ export class OwnEngine {
 
   #lastWords(): string {
     return readFileSync(join(this.#home, 'log'), 'utf8').split('\n').slice(-15).join('\n');
+  }
+}
+
+/** Kills it, unless it has ended by itself. */
+function killProcess(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }
 }
 

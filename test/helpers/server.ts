@@ -8,11 +8,8 @@ import { once } from 'node:events';
 import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { pino } from 'pino';
-import { openDataDirectory, type RuntimeRecord } from '../../main/data-directory.ts';
-import { stopLeftovers } from '../../main/supervisor.ts';
-import { createSandboxHost } from '../../sandbox/sandbox-host.ts';
-import { removeMovedPostgres } from '../../store/embedded.ts';
+import type { RuntimeRecord } from '../../main/data-directory.ts';
+import { removeDataDirectory } from '../../main/stop.ts';
 import { ROOT } from './source-files.ts';
 import { until } from './until.ts';
 
@@ -229,24 +226,8 @@ class ServerRun implements TestServer {
 
 /** Of a data directory that no server holds any more: processes, containers, files, sockets. */
 export async function removeEverything(dataDir: string, parent: string): Promise<void> {
-  if (existsSync(dataDir)) {
-    const directory = openDataDirectory(dataDir);
-    await stopLeftovers(directory);
-    const { hostId } = directory;
-    if (existsSync(join(dataDir, 'sandboxes'))) await removeSandboxes(dataDir, hostId);
-    directory.release();
-    removeMovedPostgres(dataDir);
-  }
+  await removeDataDirectory(dataDir);
   rmSync(parent, { recursive: true, force: true });
-  // Node's own words for a file that vanished under it are none at all.
+  // rmSync gives up without an error when a file vanishes under it.
   if (existsSync(parent)) throw new Error(`something still writes below ${parent}`);
-}
-
-async function removeSandboxes(dataDir: string, hostId: string): Promise<void> {
-  const host = await createSandboxHost({ dataDir, hostId, log: pino({ level: 'silent' }) });
-  await host.reconcile(async () => new Set());
-  await host.close();
-  const record = join(dataDir, 'sandboxes', 'socket-directory');
-  if (existsSync(record))
-    rmSync(readFileSync(record, 'utf8').trim(), { recursive: true, force: true });
 }
