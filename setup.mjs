@@ -274,7 +274,8 @@ function run(command, args, options = {}) {
     child.on('close', (code) => {
       if (code === 0) return resolve(output);
       const shown = output.trimEnd().split('\n').slice(-OUTPUT_SHOWN).join('\n');
-      return reject(new SetUpError(`\`${command} ${args.join(' ')}\` failed:\n${shown}`));
+      const why = shown === '' ? '; its output is above' : `:\n${shown}`;
+      return reject(new SetUpError(`\`${command} ${args.join(' ')}\` failed${why}`));
     });
   });
 }
