@@ -5,7 +5,7 @@
 import { Context } from '@temporalio/activity';
 import type { SessionAgent } from '../protocol/sessions.ts';
 import { MODEL_SILENCE_MS } from '../protocol/limits.ts';
-import { appendEvents, type NewEvent, stepEvent } from '../store/events.ts';
+import { type Append, appendEvents, type NewEvent, stepEvent } from '../store/events.ts';
 import { beginModelCall, countFailedRequests, findOpenSpans } from '../store/model-context.ts';
 import type {
   CallModelInput,
@@ -16,12 +16,12 @@ import type {
 } from './messages.ts';
 import { type ActivityDeps, isCancelRequested, redact, whileBeating } from './deps.ts';
 import { modelFailure, toApplicationFailure, workerStopping } from './failures.ts';
-import { idleEvents, type IdleStop, runningEvents } from './idle-events.ts';
+import { idleOf, type IdleStop, runningEvents, waitingIdle } from './idle-events.ts';
 import { describeModelError, type ModelMessage, type ModelRequest } from './model/anthropic.ts';
 import { PreviewWriter } from './model/preview-writer.ts';
 import { replyEvents, spanEnd, tokenUsage } from './model/reply-events.ts';
 import { modelRequest } from './model/request.ts';
-import { enabledTools } from './model/tools.ts';
+import { type ToolBook, toolBook, type Verdict } from './model/tools.ts';
 import { beginCall } from './run-tool.ts';
 
 /** What the step row keeps: the small facts that the workflow needs. */
@@ -39,6 +39,7 @@ interface Attempt {
   /** Names generated content, so that two attempts never mix under one id */
   key: string;
   agent: SessionAgent;
+  tools: ToolBook;
   consumedThrough: number;
   spanStartId: string;
 }
@@ -68,12 +69,14 @@ export async function callModel(
   });
   if (begun.outcome === 'ended') return { kind: 'ended' };
   if (begun.outcome === 'nothing_new') return { kind: 'nothing_new', seq: begun.seq };
+  if (begun.outcome === 'budget_reached') return { kind: 'budget_reached' };
   if (begun.outcome === 'done') {
     return { kind: 'replied', ...(begun.result as never as ReplyFacts & InboxReport) };
   }
   const { agent, consumedThrough } = begun;
   const spanStartId = spanStart.id;
-  const attempt = { input, number, stepKey, key, agent, consumedThrough, spanStartId };
+  const tools = toolBook(agent);
+  const attempt = { input, number, stepKey, key, agent, tools, consumedThrough, spanStartId };
   const previews = new PreviewWriter(deps.previews, { sessionId, threadId, key }, begun.seq);
   const messages = deps.transcripts.extend(threadId, known, begun.rows);
   return whileBeating(() => request(deps, attempt, modelRequest(agent, messages), previews));
@@ -93,7 +96,7 @@ async function request(
     return await closeAttempt(deps, attempt, error);
   }
   await deps.pausePoint?.('model-replied');
-  const result = await appendReply(deps, attempt, message);
+  const result = await appendReply(deps, attempt, { message, verdicts: new Map() });
   await deps.pausePoint?.('model-committed');
   return result;
 }
@@ -128,14 +131,15 @@ async function closeOpenSpans(deps: ActivityDeps, input: CallModelInput): Promis
 async function appendReply(
   deps: ActivityDeps,
   attempt: Attempt,
-  message: ModelMessage,
+  { message, verdicts }: { message: ModelMessage; verdicts: ReadonlyMap<number, Verdict> },
 ): Promise<CallModelResult> {
   const { input } = attempt;
   const names = { sessionId: input.sessionId, threadId: input.threadId };
   const { events, calls } = replyEvents(message, {
     ...names,
     key: attempt.key,
-    enabledTools: enabledTools(attempt.agent),
+    tools: attempt.tools,
+    verdicts,
     redact: deps.showsCommands ? (text) => redact(text, deps.secrets) : null,
   });
   const usage = tokenUsage(message.usage);
@@ -151,21 +155,20 @@ async function appendReply(
     ...(consumedThrough > 0 ? { consumedThrough } : {}),
   };
   const stop = stopOf(message, events.some(isToolUse));
+  const waiting = calls.filter((call) => call.needs !== undefined);
+  const step = { ...names, key: attempt.stepKey };
   const answer = await appendEvents<ReplyFacts>(deps.sql, {
     sessionId: input.sessionId,
     stepKey: attempt.stepKey,
     events: [...events, spanEnd({ ...names, startId: attempt.spanStartId }, false, usage)],
     result: { ...result },
     usage,
+    ...(waiting.length > 0 ? { waits: waitsOf(waiting) } : {}),
+    // Nothing can go on without a client: it is told at once.
+    ...(waiting.length > 0 && waiting.length === calls.length ? { idle: waitingIdle(step) } : {}),
     ...(stop === null
       ? {}
-      : {
-          idle: {
-            unless_messages: true,
-            flush: false,
-            events: idleEvents({ ...names, key: attempt.stepKey }, stop),
-          },
-        }),
+      : { idle: { ...idleOf(step, stop), unless_messages: true, flush: false } }),
   });
   if (answer.outcome === 'ended') return { kind: 'ended' };
   if (answer.outcome === 'repeated') await closeSuperseded(deps, attempt);
@@ -193,7 +196,8 @@ function handOver(
   session: SessionRef,
   { calls, events, mayBegin }: { calls: PendingCall[]; events: NewEvent[]; mayBegin: boolean },
 ): void {
-  for (const { id } of calls) {
+  for (const { id, answeredBy, needs } of calls) {
+    if (answeredBy !== 'sandbox' || needs !== undefined) continue;
     const event = events.find((one) => one.id === id)!;
     const { name, input } = event.body as unknown as { name: string; input: never };
     const { tool_use_id: toolUseId } = event.private as { tool_use_id: string };
@@ -221,7 +225,13 @@ function stopOf(message: ModelMessage, hasToolUse: boolean): IdleStop | null {
 }
 
 function isToolUse(event: NewEvent): boolean {
-  return event.body.type === 'agent.tool_use';
+  return TOOL_USES.includes(event.body.type);
+}
+
+const TOOL_USES = ['agent.tool_use', 'agent.mcp_tool_use', 'agent.custom_tool_use'];
+
+function waitsOf(calls: PendingCall[]): Append['waits'] {
+  return Object.fromEntries(calls.map(({ id, needs }) => [id, { for: needs! }]));
 }
 
 /**

@@ -6,7 +6,7 @@ import { isConnectionLoss } from '../store/database.ts';
 import { appendEvents, type IdleCommit, stepEvent } from '../store/events.ts';
 import { findModelError, findOpenSpans } from '../store/model-context.ts';
 import type { ActivityDeps } from './deps.ts';
-import { idleEvents, type IdleStop } from './idle-events.ts';
+import { idleOf, type IdleStop, waitingIdle } from './idle-events.ts';
 import type { CommitStatusInput, CommitStatusResult } from './messages.ts';
 import { spanEnd } from './model/reply-events.ts';
 import { answerCalls, cancelCalls } from './run-tool.ts';
@@ -16,9 +16,11 @@ export async function commitStatus(
   deps: ActivityDeps,
   input: CommitStatusInput,
 ): Promise<CommitStatusResult> {
+  const isWait = input.reason.type === 'requires_action';
+  const calls = isWait ? [] : input.calls.filter((call) => call.isElsewhere !== true);
   const isHere = input.host === deps.hostId || deps.sandbox?.has(input.sessionId) === true;
-  const isStopped = isHere && (await cancelCalls(deps, input).catch(notHere));
-  await answerCalls(deps, { ...input, reason: 'interrupted' });
+  const isStopped = isHere && (await cancelCalls(deps, { ...input, calls }).catch(notHere));
+  if (!isWait) await answerCalls(deps, { ...input, reason: 'interrupted' });
   const open = await findOpenSpans(deps.sql, input.sessionId, input.threadId);
   const answer = await appendEvents(deps.sql, {
     sessionId: input.sessionId,
@@ -27,7 +29,7 @@ export async function commitStatus(
     idle: idleCommit(input, await errorOf(deps, input)),
   });
   if (answer.outcome === 'ended') return { kind: 'ended' };
-  const mayRun = input.calls.length > 0 && !isStopped;
+  const mayRun = calls.length > 0 && !isStopped;
   return { kind: 'went_idle', ...answer.result, ...(mayRun ? { mayRun } : {}) };
 }
 
@@ -39,27 +41,37 @@ function notHere(error: unknown): false {
 
 const END_TURN: IdleStop = { stop_reason: { type: 'end_turn' }, stop_details: null };
 const EXHAUSTED: IdleStop = { stop_reason: { type: 'retries_exhausted' }, stop_details: null };
+const BUDGET_REACHED: IdleStop = { stop_reason: { type: 'budget_reached' }, stop_details: null };
 
 interface SessionError {
   type: string;
   message: string;
 }
 
-/** An interrupt lets queued messages start the next turn; an error flushes them (behaviour 6.8). */
+/**
+ * An interrupt lets queued messages start the next turn; an error flushes them (behaviour 6.8). An
+ * interrupt that ends a wait for answers is told of although the session is idle already.
+ */
 function idleCommit(input: CommitStatusInput, error: SessionError | null): IdleCommit {
   const step = { sessionId: input.sessionId, threadId: input.threadId, key: input.stepKey };
+  const { reason } = input;
+  if (reason.type === 'requires_action') return waitingIdle(step);
   if (error === null) {
-    return { unless_messages: false, flush: false, events: idleEvents(step, END_TURN) };
+    const stop = reason.type === 'budget_reached' ? BUDGET_REACHED : END_TURN;
+    const always = reason.type === 'interrupt' && reason.isParked === true;
+    return { ...idleOf(step, stop), unless_messages: false, flush: false, always };
   }
   const said = stepEvent(step, 0, {
     type: 'session.error',
     error: { ...error, retry_status: { type: 'exhausted' } },
   });
+  const { stop, events } = idleOf(step, EXHAUSTED);
   return {
+    stop,
     unless_messages: false,
     flush: true,
     always: true,
-    events: [said, ...idleEvents(step, EXHAUSTED)],
+    events: [said, ...events],
   };
 }
 
@@ -70,6 +82,8 @@ async function errorOf(
 ): Promise<SessionError | null> {
   switch (reason.type) {
     case 'interrupt':
+    case 'requires_action':
+    case 'budget_reached':
       return null;
     case 'tool_use_limit':
       return {

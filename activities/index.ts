@@ -11,6 +11,8 @@ import type {
   CommitStatusInput,
   CommitStatusResult,
   HostInput,
+  ReadAnswersInput,
+  ReadAnswersResult,
   RunToolInput,
   RunToolResult,
   SessionRef,
@@ -19,6 +21,7 @@ import { callModel } from './call-model.ts';
 import { commitStatus } from './commit-status.ts';
 import type { ActivityDeps } from './deps.ts';
 import { toOpaqueFailure } from './failures.ts';
+import { readAnswers } from './read-answers.ts';
 import { findHost, markReleased, provisionSandbox, releaseSandbox } from './provision-sandbox.ts';
 import { answerCalls, cancelCalls, runTool } from './run-tool.ts';
 
@@ -48,6 +51,7 @@ export function createActivities(deps: ActivityDeps) {
   return {
     callModel: opaque<CallModelInput, CallModelResult>('callModel', callModel, ATTEMPTS_MAX),
     commitStatus: opaque<CommitStatusInput, CommitStatusResult>('commitStatus', commitStatus),
+    readAnswers: opaque<ReadAnswersInput, ReadAnswersResult>('readAnswers', readAnswers),
     answerCalls: opaque<AnswerCallsInput, void>('answerCalls', answerCalls),
     provisionSandbox: opaque<SessionRef, { hostId: string }>(
       'provisionSandbox',

@@ -12,15 +12,20 @@ export interface PendingCall {
   /** Id of the agent.tool_use event */
   id: string;
   name: string;
-  answeredBy: 'sandbox';
+  answeredBy: 'sandbox' | 'web' | 'mcp' | 'client';
+  /** What a client must send before the call can go on; absent once nothing stands in its way */
+  needs?: 'confirmation' | 'result';
   /** First characters of the command, for the history; absent when previews are off */
   summary?: string;
 }
 
 /** Why a turn that the model did not end by itself goes idle. */
 export type IdleReason =
-  | { type: 'interrupt' }
+  | { type: 'interrupt'; isParked?: boolean }
   | { type: 'tool_use_limit' }
+  /** Calls wait for clients */
+  | { type: 'requires_action' }
+  | { type: 'budget_reached' }
   /** Only the type: what the endpoint said may quote the conversation, so it stays in the log */
   | { type: 'model_failed'; errorType: string };
 
@@ -31,6 +36,7 @@ export interface InboxReport {
   idle?: true;
   messagesThrough?: number;
   interruptsThrough?: number;
+  answersThrough?: number;
 }
 
 export interface CallModelInput extends SessionRef {
@@ -50,6 +56,8 @@ export type CallModelResult =
   | { kind: 'interrupted' }
   /** A turn was to start, but everything had been read already (a repeated doorbell) */
   | { kind: 'nothing_new'; seq: number }
+  /** The cap is reached: no request was made */
+  | { kind: 'budget_reached' }
   /** The log refused: the session was archived or deleted */
   | { kind: 'ended' };
 
@@ -63,11 +71,26 @@ export interface RunToolResult {
   isAnswered: boolean;
 }
 
+export interface ReadAnswersInput extends SessionRef {
+  stepKey: string;
+  /** Newest answer that we were told of */
+  through: number;
+}
+
+export type ReadAnswersResult =
+  | ({
+      kind: 'answers_read';
+      /** Calls that wait no longer, and why: they may run, or their result is in the log */
+      resolved: { id: string; how: 'allow' | 'deny' | 'result' }[];
+      through: number;
+    } & InboxReport)
+  | { kind: 'ended' };
+
 export interface CommitStatusInput extends SessionRef {
   stepKey: string;
   reason: IdleReason;
-  /** Calls that may lack a result; each gets an error result that says why */
-  calls: { id: string }[];
+  /** Calls that may lack a result; each gets an error result, unless they are waited for */
+  calls: { id: string; isElsewhere?: true }[];
   /** Machine that holds the sandbox; absent before it is up */
   host?: string;
 }
@@ -83,7 +106,7 @@ export type CommitStatusResult =
 export interface AnswerCallsInput extends SessionRef {
   calls: { id: string }[];
   /** What the model is told; its text is made in the activity, so that none enters a history */
-  reason: 'interrupted' | 'host_lost' | 'sandbox_failed';
+  reason: 'interrupted' | 'host_lost' | 'sandbox_failed' | 'call_lost';
 }
 
 export interface CancelCallsInput extends SessionRef {

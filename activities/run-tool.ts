@@ -12,7 +12,7 @@ import {
   type ToolCall,
   type ToolOutcome,
 } from '../sandbox/sandbox.ts';
-import { appendEvents, stepEvent } from '../store/events.ts';
+import { appendEvents } from '../store/events.ts';
 import { loadToolCall } from '../store/model-context.ts';
 import type {
   AnswerCallsInput,
@@ -23,7 +23,7 @@ import type {
 import { type ActivityDeps, isCancelRequested, whileBeating } from './deps.ts';
 import type { FreshCall } from './fresh-calls.ts';
 import { workerStopping } from './failures.ts';
-import { toolResult } from './model/reply-events.ts';
+import { errorResult, resultEvent } from './model/result-events.ts';
 
 /** Runs a call until its result is in the log; a local attempt gives up after a short window. */
 export async function runTool(deps: ActivityDeps, input: RunToolInput): Promise<RunToolResult> {
@@ -105,21 +105,8 @@ async function commitOutcome(
   await deps.pausePoint?.('tool-ended');
   const event =
     outcome.status === 'lost'
-      ? toolResult(input, input.callId, call.toolUseId, {
-          text: lostText(outcome.reason),
-          isError: true,
-        })
-      : stepEvent(
-          { ...input, key: input.callId },
-          0,
-          {
-            type: 'agent.tool_result',
-            tool_use_id: input.callId,
-            content: outcome.content,
-            is_error: outcome.isError,
-          },
-          { tool_use_id: call.toolUseId },
-        );
+      ? errorResult(input, { id: input.callId, ...call }, lostText(outcome.reason))
+      : resultEvent(input, { id: input.callId, ...call }, outcome);
   await appendEvents(deps.sql, {
     sessionId: input.sessionId,
     stepKey: input.callId,
@@ -166,11 +153,10 @@ export async function answerCalls(deps: ActivityDeps, input: AnswerCallsInput): 
   for (const { id } of input.calls) {
     const call = await loadToolCall(deps.sql, input.sessionId, id);
     if (call === null || call.isAnswered) continue;
-    const result = { text: ANSWERS[input.reason], isError: true };
     await appendEvents(deps.sql, {
       sessionId: input.sessionId,
       stepKey: id,
-      events: [toolResult(input, id, call.toolUseId, result)],
+      events: [errorResult(input, { id, ...call }, ANSWERS[input.reason])],
     });
   }
 }
@@ -179,6 +165,8 @@ const ANSWERS: Record<AnswerCallsInput['reason'], string> = {
   interrupted:
     'The user interrupted the session before this call ended. It may have run in part; try it ' +
     'again if it is still wanted.',
+  call_lost:
+    'The server that made this call stopped before it had the answer. The call may have been made.',
   host_lost:
     'The machine that ran the sandbox is gone. The command may have run; the files of this ' +
     'session are lost, and the next call starts with an empty sandbox.',

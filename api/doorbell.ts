@@ -114,7 +114,11 @@ function shownSignal(
   const shownAs = shown(`${title ?? start.sessionId} · ${agentName}`);
   return {
     start: previews ? { ...start, shownAs } : start,
-    news: signal.ended === true ? { events, ended: true } : { events },
+    news: {
+      events,
+      ...(signal.ended === true ? { ended: true } : {}),
+      ...(signal.resumed === true ? { resumed: true } : {}),
+    },
     summary: previews ? shownAs : `${start.sessionId} · ${start.agentId}`,
   };
 }

@@ -33,16 +33,15 @@ const AGENT: readonly NotYet<AgentRequest>[] = [
 
 const TOOL: readonly NotYet<ToolRequest>[] = [
   ['type', ({ type }) => type === 'mcp_toolset', 'MCP servers'],
-  ['type', ({ type }) => type === 'custom', 'custom tools'],
   [
     'default_config.permission_policy',
-    (tool) => tool.type !== 'custom' && isOtherPolicy(tool.default_config),
-    'permission policies other than always_allow',
+    (tool) => tool.type !== 'custom' && isAuto(tool.default_config),
+    'the permission policy auto',
   ],
   [
     'configs',
-    (tool) => tool.type !== 'custom' && (tool.configs ?? []).some(isOtherPolicy),
-    'permission policies other than always_allow',
+    (tool) => tool.type !== 'custom' && (tool.configs ?? []).some(isAuto),
+    'the permission policy auto',
   ],
   [
     'configs',
@@ -85,9 +84,6 @@ const SESSION: readonly NotYet<SessionRequest>[] = [
 const EVENT: readonly NotYet<ClientEventParams>[] = [
   ['type', ({ type }) => type === 'user.define_outcome', 'outcomes'],
   ['type', ({ type }) => type === 'system.message', 'system messages'],
-  ['type', ({ type }) => type === 'user.custom_tool_result', 'custom tools'],
-  ['type', ({ type }) => type === 'user.tool_result', 'self-hosted environments'],
-  ['type', ({ type }) => type === 'user.tool_confirmation', 'permission policies that ask'],
   ['content', (event) => hasFileSource(event), 'files'],
 ];
 
@@ -140,11 +136,10 @@ function namesUnknownEffort({ id, effort }: Partial<ModelObject>): boolean {
   return id !== undefined && effort != null && effortOf(id) === undefined;
 }
 
-function isOtherPolicy(
+function isAuto(
   config: { permission_policy?: { type: string } | null | undefined } | null | undefined,
 ): boolean {
-  const type = config?.permission_policy?.type;
-  return type !== undefined && type !== 'always_allow';
+  return config?.permission_policy?.type === 'auto';
 }
 
 function isWebToolOn({ name, enabled }: { name: string; enabled?: boolean | null | undefined }) {
@@ -171,6 +166,9 @@ function isAgentUpdate(agent: SessionRequest['agent'], field: 'tools' | 'mcp_ser
 }
 
 function hasFileSource(event: ClientEventParams): boolean {
-  if (event.type !== 'user.message') return false;
-  return event.content.some((block) => 'source' in block && block.source.type === 'file');
+  const blocks = 'content' in event ? (event.content ?? []) : [];
+  return blocks.some(
+    (block) =>
+      'source' in block && typeof block.source === 'object' && block.source.type === 'file',
+  );
 }

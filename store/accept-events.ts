@@ -53,8 +53,17 @@ export interface Ring {
 export type StartFacts = Omit<Ring['start'], 'sessionId' | 'workspaceId'>;
 
 type StoredEvent = { seq: number; body: EventBody; processed_at: string | null };
+type BatchProblem = {
+  error: string;
+  /** Place of the refused event in the request */
+  index: number;
+  type: string;
+  /** Id of the call it would answer */
+  call: string | null;
+};
 type AcceptAnswer =
   | { error: 'not_found' | 'terminated' | 'idempotency_key_reused' }
+  | BatchProblem
   | { outcome: 'repeated'; events: StoredEvent[]; send_id: string }
   | { outcome: 'accepted'; events: StoredEvent[]; send_id: string; start: StartFacts };
 
@@ -81,9 +90,9 @@ export async function acceptEvents(sql: Database, accept: Accept): Promise<Accep
       select accept_events(${sql.json(argument as never)}) as answer`;
     return row!.answer;
   });
-  if ('error' in answer) throw acceptError(answer.error, sessionId);
+  if ('error' in answer) throw acceptError(answer, sessionId);
   const signal =
-    answer.outcome === 'accepted'
+    answer.outcome === 'accepted' && answer.events.length > 0
       ? sessionSignal({ sessionId, workspaceId, ...answer.start }, answer.events)
       : null;
   return {
@@ -164,8 +173,11 @@ async function refuseForeignThread(sql: Database, accept: Accept): Promise<void>
   }
 }
 
-function acceptError(error: string, sessionId: string): ApiError {
-  switch (error) {
+function acceptError(
+  answer: Extract<AcceptAnswer, { error: string }>,
+  sessionId: string,
+): ApiError {
+  switch (answer.error) {
     case 'not_found':
       return sessionNotFound(sessionId);
     case 'terminated':
@@ -173,11 +185,50 @@ function acceptError(error: string, sessionId: string): ApiError {
         'invalid_request_error',
         `Session \`${sessionId}\` is terminated and accepts no events; create a new session.`,
       );
-    default:
+    case 'idempotency_key_reused':
       return new ApiError(
         'invalid_request_error',
         'Idempotency-Key: this key was used for another request body; use a new one.',
       );
+    default:
+      return new ApiError('invalid_request_error', batchRefusal(answer as BatchProblem));
+  }
+}
+
+/** Why a session in its state cannot take one event of a batch; nothing of the batch is stored. */
+function batchRefusal({ error, index, type, call }: BatchProblem): string {
+  const field = type === 'user.custom_tool_result' ? 'custom_tool_use_id' : 'tool_use_id';
+  const at = `events.${index}`;
+  switch (error) {
+    case 'unknown_call':
+      return `${at}.${field}: \`${call}\` is the id of no tool call of this session.`;
+    case 'not_self_hosted':
+      return `${at}.type: a user.tool_result is only taken in a self_hosted environment.`;
+    case 'wrong_kind':
+      return (
+        `${at}.${field}: \`${call}\` expects another answer: a custom tool's call is answered by ` +
+        'user.custom_tool_result, any other by user.tool_confirmation.'
+      );
+    case 'not_asked':
+      return `${at}.${field}: \`${call}\` asks for no confirmation.`;
+    case 'answered':
+      return `${at}.${field}: \`${call}\` has been answered already.`;
+    case 'interrupted':
+      return `${at}.${field}: \`${call}\` is being closed by an interrupt sent before.`;
+    case 'requires_action':
+      return (
+        `${at}.type: the session waits for answers to its tool calls (requires_action): send ` +
+        'user.tool_confirmation, user.custom_tool_result, user.tool_result or user.interrupt.'
+      );
+    case 'budget_reached':
+      return (
+        `${at}.type: the session has reached its budget and takes only user.tool_confirmation, ` +
+        'user.tool_result, user.custom_tool_result and user.interrupt; raise or remove the budget.'
+      );
+    case 'system_alone':
+      return `${at}.type: alone, a system.message is only taken while the session is idle.`;
+    default:
+      throw new Error(`the log refused an event for a reason without words: ${error}`);
   }
 }
 
@@ -185,7 +236,7 @@ function sessionSignal(start: Ring['start'], stored: StoredEvent[]): Ring {
   return {
     start,
     events: stored
-      .filter((event) => event.processed_at === null)
+      .filter((event) => event.processed_at === null || ANSWERED_AT_ONCE.has(event.body.type))
       .map((event) => {
         const preview = previewOf(event.body);
         const { id, type } = event.body;
@@ -195,6 +246,9 @@ function sessionSignal(start: Ring['start'], stored: StoredEvent[]): Ring {
       }),
   };
 }
+
+/** Stamped when they are taken, and yet news for the workflow. */
+const ANSWERED_AT_ONCE = new Set(['user.custom_tool_result', 'user.tool_result']);
 
 function previewOf(body: EventBody): string {
   const blocks = Array.isArray(body.content) ? (body.content as { text?: unknown }[]) : [];

@@ -5,7 +5,7 @@
 // History goes by position, the order of processing; the stream goes by seq (store/follow.ts).
 
 import { ApiError } from '../protocol/errors.ts';
-import type { SessionEvent } from '../protocol/events.ts';
+import type { SessionEvent, StopReason } from '../protocol/events.ts';
 import { generatedEventId } from '../protocol/ids.ts';
 import { EVENTS_PAGE_BYTES_MAX } from '../protocol/limits.ts';
 import { encodeCursor, type PageCursor, type PageKey, type PageList } from '../protocol/page.ts';
@@ -30,6 +30,10 @@ export interface TokenUsage {
   cache_read_input_tokens: number;
   cache_creation_5m_tokens: number;
   cache_creation_1h_tokens: number;
+  web_searches?: number;
+  /** Exact US dollars at list price; absent where the model has none */
+  cost?: string;
+  price_version?: string;
 }
 
 export interface Append {
@@ -42,11 +46,24 @@ export interface Append {
   usage?: TokenUsage;
   /** A pause before the next attempt: the session's clock stops */
   status?: 'rescheduling';
+  /** Calls of this append that a client must answer, by the ids of their events */
+  waits?: Record<string, { for: 'confirmation' | 'result' }>;
+  /** Calls whose answers are taken up: no longer waited for, their confirmations processed */
+  takes?: string[];
+  /** Told first, if `takes` leaves a session with nothing to wait for, which then runs again */
+  announcing?: NewEvent[];
   /** Goes idle in the same transaction, if nothing waits (or whatever waits, see the flags) */
   idle?: IdleCommit;
 }
 
 export interface IdleCommit {
+  /**
+   * Stop reason of the events. The log names the calls of `requires_action`, which no interrupt or
+   * answer may be waiting behind, and makes an `end_turn` over the cap `budget_reached`.
+   */
+  stop: StopReason['type'];
+  /** Only if the session is idle and waits for answers still */
+  again?: boolean;
   /** A waiting message keeps the session running, unless an interrupt waits too */
   unless_messages: boolean;
   /** Stamps waiting messages as processed: their turn is dead */
@@ -65,6 +82,8 @@ export interface StepOutcome {
   messagesThrough?: number;
   /** Highest seq of interrupts that still wait; absent where none does */
   interruptsThrough?: number;
+  /** Highest seq of answers to tool calls that nobody has taken up; absent where there is none */
+  answersThrough?: number;
 }
 
 export type AppendAnswer<R> =
@@ -86,9 +105,13 @@ export async function appendEvents<R = unknown>(
     step_key: append.stepKey,
     events: append.events,
     result: append.result ?? {},
-    ...(append.usage === undefined ? {} : { usage: append.usage }),
     status: append.status ?? null,
-    idle: append.idle ?? null,
+    ...(append.usage === undefined ? {} : { usage: append.usage }),
+    ...(append.waits === undefined ? {} : { waits: append.waits }),
+    ...(append.takes === undefined
+      ? {}
+      : { takes: append.takes, announcing: append.announcing ?? [] }),
+    ...(append.idle === undefined ? {} : { idle: { always: false, again: false, ...append.idle } }),
   });
   const [row] = await sql<{ answer: AppendAnswer<R> }[]>`
     select append_events(${sql.json(argument as never)}) as answer`;

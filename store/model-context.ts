@@ -52,6 +52,8 @@ export type ModelCallBegun =
   | { outcome: 'done'; result: Record<string, unknown> }
   /** A turn was to start and nothing waits */
   | { outcome: 'nothing_new'; seq: number }
+  /** The budget allows no further request */
+  | { outcome: 'budget_reached' }
   /** Archived, deleted or unknown */
   | { outcome: 'ended' };
 
@@ -79,6 +81,8 @@ export async function beginModelCall(
 }
 
 export interface ToolCallRow {
+  /** Type of the call's event */
+  type: string;
   name: string;
   input: Record<string, unknown>;
   /** The provider's id of this tool use */
@@ -97,7 +101,7 @@ export async function loadToolCall(
   callId: string,
 ): Promise<ToolCallRow | null> {
   const [row] = await sql<ToolCallRow[]>`
-    select e.body ->> 'name' as name, e.body -> 'input' as input,
+    select e.type, e.body ->> 'name' as name, e.body -> 'input' as input,
            e.private ->> 'tool_use_id' as "toolUseId", s.environment, s.status,
            extract(epoch from e.created_at)::float8 * 1000 as "askedAt",
            exists (select 1 from steps t

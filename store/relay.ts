@@ -1,6 +1,6 @@
 // The second bell. A client's event is committed before its workflow is signalled, so a process
 // that dies in between, or a Temporal that is away, leaves rows that nobody was told of. This sweep
-// finds rows older than a second and rings again, with growing pauses, until they are consumed.
+// finds what is older than a second and rings again, with growing pauses, until they are consumed.
 // Ringing is idempotent, so any number of processes may sweep.
 
 import {
@@ -14,10 +14,13 @@ import type { Ring, StartFacts } from './accept-events.ts';
 
 const TICKS_A_PURGE = 30;
 
-type Waiting = Ring & { ended: boolean };
+type Waiting = Ring & { ended: boolean; resumed: boolean };
 
 /** Rings a session's workflow; resolves with whether Temporal has taken it, never rejects. */
-export type RingBell = (sessionId: string, signal: Ring & { ended?: boolean }) => Promise<boolean>;
+export type RingBell = (
+  sessionId: string,
+  signal: Ring & { ended?: boolean; resumed?: boolean },
+) => Promise<boolean>;
 
 /** Starts the sweep; the answer stops it. */
 export function startRelay(sql: Database, ring: RingBell): { stop(): void } {
@@ -142,31 +145,46 @@ async function waitingSessions(sql: Database, after: string): Promise<Waiting[]>
       workspace_id: string;
       facts: StartFacts;
       ended: boolean;
-      events: { seq: number; id: string; type: string }[] | null;
+      resumed: boolean;
+      events: Ring['events'] | null;
+      answers: Ring['events'] | null;
     }[]
   >`
     with late as (
-      select session_id,
-             jsonb_agg(jsonb_build_object('seq', seq, 'id', id, 'type', type) order by seq)
+      select e.session_id,
+             jsonb_agg(jsonb_build_object('seq', e.seq, 'id', e.id, 'type', e.type) order by e.seq)
                as events
-        from events
-       where processed_at is null and created_at < now() - interval '1 second'
-         and session_id > ${after}
-       group by session_id order by session_id limit ${RELAY_SESSIONS_MAX}),
+        from events e join sessions s on s.id = e.session_id
+       where e.processed_at is null and e.created_at < now() - interval '1 second'
+         and e.session_id > ${after} and e.type <> 'system.message'
+         -- What a parked session cannot take up yet waits without a bell.
+         and (e.type = 'user.interrupt' or s.status <> 'idle'
+              or (s.stop_reason is distinct from 'requires_action' and not s.is_held))
+       group by e.session_id order by e.session_id limit ${RELAY_SESSIONS_MAX}),
+    waking as (
+      select id from sessions
+       where wake_at < now() - interval '1 second' and id > ${after}
+       order by id limit ${RELAY_SESSIONS_MAX}),
     unreleased as (
       select id from sessions
        where archived_at is not null and released_at is null
          and archived_at < now() - interval '1 second' and id > ${after}
        order by id limit ${RELAY_SESSIONS_MAX})
     select s.id, s.workspace_id, start_facts(s) as facts, late.events,
-           s.status = 'terminated' as ended
+           s.status = 'terminated' as ended, s.is_held and s.wake_at is not null as resumed,
+           (select jsonb_agg(jsonb_build_object('seq', w.value -> 'seq',
+                     'id', w.value -> 'event', 'type', 'user.tool_confirmation')
+                     order by w.value -> 'seq')
+              from jsonb_each(s.waits) w where w.value ? 'answer') as answers
       from sessions s left join late on late.session_id = s.id
-     where s.id in (select session_id from late union all select id from unreleased)
+     where s.id in (select session_id from late union all select id from waking
+                    union all select id from unreleased)
      order by s.id limit ${RELAY_SESSIONS_MAX}`;
   return rows.map((row) => ({
     start: { sessionId: row.id, workspaceId: row.workspace_id, ...row.facts },
-    events: namedEvents(row.events ?? []),
+    events: namedEvents([...(row.events ?? []), ...(row.answers ?? [])]),
     ended: row.ended,
+    resumed: row.resumed,
   }));
 }
 

@@ -40,6 +40,8 @@ export interface UserEvents {
   events: SignalEvent[];
   /** The session was archived or deleted: release the sandbox and close */
   ended?: boolean;
+  /** The budget that paused the session was raised or removed */
+  resumed?: boolean;
 }
 
 /** What the API hands to the doorbell after a commit. */

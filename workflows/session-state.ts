@@ -11,10 +11,15 @@ import type {
   IdleReason,
   InboxReport,
   PendingCall,
+  ReadAnswersResult,
 } from '../activities/messages.ts';
 import type { SignalEvent, UserEvents } from './messages.ts';
 
-export type Phase = 'idle' | 'model' | 'tools' | 'closing' | 'ended';
+/**
+ * `waiting`: parked until a client has answered every call that needs it; `paused`: parked by the
+ * budget in the middle of something.
+ */
+export type Phase = 'idle' | 'model' | 'tools' | 'waiting' | 'closing' | 'paused' | 'ended';
 
 export interface SessionState {
   phase: Phase;
@@ -22,12 +27,19 @@ export interface SessionState {
   round: number;
   calls: PendingCall[];
   closing: IdleReason | null;
+  /** Where a paused session goes on when its budget is raised or removed */
+  pausedFrom: 'idle' | 'model' | null;
+  /** The budget was raised or removed while the pause was being committed */
+  isResumed: boolean;
   /** Newest client message we were told of, and newest that a model call has read */
   messagesThrough: number;
   consumedThrough: number;
   /** Newest interrupt we were told of, and newest that was applied */
   interruptsThrough: number;
   interruptedThrough: number;
+  /** Newest answer to a call that we were told of, and newest that was looked at */
+  answersThrough: number;
+  answersRead: number;
   /** Machine that holds the sandbox */
   host: string | null;
   /** Of all replies, for a person who looks */
@@ -39,11 +51,13 @@ export interface SessionState {
 export type Step =
   | { kind: 'call_model'; turn: number; round: number }
   | { kind: 'run_tools'; turn: number; round: number; calls: PendingCall[] }
+  /** Looks at what clients answered; `through` tells two looks of a round apart */
+  | { kind: 'read_answers'; turn: number; round: number; through: number }
   | {
       kind: 'go_idle';
       turn: number;
       round: number;
-      /** Newest interrupt known when the step was taken: tells two interrupts of a turn apart */
+      /** Newest interrupt or answer known when the step was taken: tells two of a turn apart */
       through: number;
       reason: IdleReason;
       calls: PendingCall[];
@@ -55,6 +69,7 @@ export type Step =
 export type StepResult =
   | CallModelResult
   | CommitStatusResult
+  | ReadAnswersResult
   | { kind: 'model_failed'; errorType: string }
   /** Ids of the calls that have their result in the log */
   | { kind: 'tools_ran'; answered: string[] }
@@ -76,10 +91,14 @@ export function newSessionState(turn: number): SessionState {
     round: 0,
     calls: [],
     closing: null,
+    pausedFrom: null,
+    isResumed: false,
     messagesThrough: 0,
     consumedThrough: 0,
     interruptsThrough: 0,
     interruptedThrough: 0,
+    answersThrough: 0,
+    answersRead: 0,
     host: null,
     tokensIn: 0,
     tokensOut: 0,
@@ -89,19 +108,48 @@ export function newSessionState(turn: number): SessionState {
 
 /** Records what a signal names. Repetitions and any order are harmless: only maxima are kept. */
 export function receive(state: SessionState, news: UserEvents): SessionState {
-  const newest = (isWanted: (event: SignalEvent) => boolean, known: number): number =>
-    news.events.reduce((max, event) => (isWanted(event) ? Math.max(max, event.seq) : max), known);
+  const newest = (types: readonly string[], known: number): number =>
+    news.events.reduce(
+      (max, event: SignalEvent) => (types.includes(event.type) ? Math.max(max, event.seq) : max),
+      known,
+    );
   return {
-    ...state,
-    messagesThrough: newest((event) => event.type !== 'user.interrupt', state.messagesThrough),
-    interruptsThrough: newest((event) => event.type === 'user.interrupt', state.interruptsThrough),
+    ...(news.resumed === true ? resume(state) : state),
+    messagesThrough: newest(['user.message'], state.messagesThrough),
+    interruptsThrough: newest(['user.interrupt'], state.interruptsThrough),
+    answersThrough: newest(ANSWERS, state.answersThrough),
     isEnded: state.isEnded || news.ended === true,
   };
 }
 
+/** A pause ends; what is not paused, or not any more, has nothing to resume. */
+function resume(state: SessionState): SessionState {
+  if (state.phase === 'paused') return { ...state, phase: state.pausedFrom!, pausedFrom: null };
+  return { ...state, isResumed: state.closing?.type === 'budget_reached' };
+}
+
+const ANSWERS = ['user.tool_confirmation', 'user.custom_tool_result', 'user.tool_result'];
+
 /** An interrupt that nothing has applied yet: the running step is to be cancelled. */
 export function wantsInterrupt(state: SessionState): boolean {
   return state.interruptsThrough > state.interruptedThrough;
+}
+
+/** Answers that nobody has looked at, to calls that wait for some. */
+export function hasNewAnswers(state: SessionState): boolean {
+  return state.answersThrough > state.answersRead && state.calls.some(needsClient);
+}
+
+/** The call waits for a client: for a confirmation, or for its result. */
+export function needsClient(call: PendingCall): boolean {
+  return call.needs !== undefined;
+}
+
+/** Names of the calls that may be running in the sandbox. */
+export function callsInSandbox(calls: readonly PendingCall[]): { id: string }[] {
+  return calls
+    .filter((call) => call.answeredBy === 'sandbox' && !needsClient(call))
+    .map(({ id }) => ({ id }));
 }
 
 /** The one thing to do next. */
@@ -111,7 +159,8 @@ export function nextStep(state: SessionState, run: RunFacts): Step {
   if (state.phase === 'ended' || state.isEnded) return { kind: 'terminate' };
   if (mustContinueAsNew(state, run)) return { kind: 'continue_as_new' };
   if (wantsInterrupt(state)) {
-    return { ...idle, reason: { type: 'interrupt' } };
+    const isParked = state.phase === 'waiting';
+    return { ...idle, reason: { type: 'interrupt', ...(isParked ? { isParked } : {}) } };
   }
   switch (state.phase) {
     case 'idle':
@@ -123,10 +172,24 @@ export function nextStep(state: SessionState, run: RunFacts): Step {
       }
       return { kind: 'call_model', turn, round: round + 1 };
     case 'tools':
-      return { kind: 'run_tools', turn, round, calls };
+    case 'waiting':
+      return nextOfCalls(state);
     case 'closing':
       return { ...idle, reason: state.closing! };
+    case 'paused':
+      return { kind: 'await_user' };
   }
+}
+
+/** What may run runs; then whoever is asked is waited for, without a limit of time. */
+function nextOfCalls(state: SessionState): Step {
+  const { turn, round, calls, answersThrough: through } = state;
+  if (hasNewAnswers(state)) return { kind: 'read_answers', turn, round, through };
+  if (state.phase === 'waiting') return { kind: 'await_user' };
+  const runnable = calls.filter((call) => !needsClient(call));
+  if (runnable.length > 0) return { kind: 'run_tools', turn, round, calls: runnable };
+  const reason: IdleReason = { type: 'requires_action' };
+  return { kind: 'go_idle', turn, round, through, reason, calls };
 }
 
 /** The state after a step; `state` may have received signals since the step was taken. */
@@ -142,25 +205,21 @@ export function apply(state: SessionState, step: Step, result: StepResult): Sess
       const closing: IdleReason = { type: 'model_failed', errorType: result.errorType };
       return { ...begun(state, step), phase: 'closing', closing };
     }
+    case 'budget_reached': {
+      const pausedFrom = state.phase === 'idle' ? 'idle' : 'model';
+      return { ...state, phase: 'closing', closing: { type: 'budget_reached' }, pausedFrom };
+    }
     case 'interrupted':
       return step.kind === 'call_model' ? { ...begun(state, step), phase: 'model' } : state;
-    case 'tools_ran': {
-      const calls = state.calls.filter((call) => !result.answered.includes(call.id));
-      return { ...state, calls, phase: calls.length === 0 ? 'model' : 'tools' };
-    }
+    case 'tools_ran':
+      return withCalls(
+        state,
+        state.calls.filter((call) => !result.answered.includes(call.id)),
+      );
+    case 'answers_read':
+      return applyAnswers(state, result);
     case 'went_idle':
-      return {
-        ...withReport(state, result),
-        phase: 'idle',
-        round: 0,
-        calls: [],
-        closing: null,
-        // Nothing waits: whatever a cancelled or failed model call had read is read.
-        consumedThrough:
-          result.messagesThrough === undefined
-            ? Math.max(state.consumedThrough, result.seq)
-            : state.consumedThrough,
-      };
+      return applyIdle(state, step, result);
     case 'nothing_new':
       return { ...state, consumedThrough: Math.max(state.consumedThrough, result.seq) };
   }
@@ -171,15 +230,71 @@ function applyReply(
   step: Step,
   result: Extract<StepResult, { kind: 'replied' }>,
 ): SessionState {
+  const calls = result.calls ?? [];
   const next: SessionState = {
     ...withReport(begun(state, step), result),
     consumedThrough: Math.max(state.consumedThrough, result.consumedThrough ?? 0),
-    calls: result.calls ?? [],
+    calls,
     tokensIn: state.tokensIn + result.tokens[0],
     tokensOut: state.tokensOut + result.tokens[1],
   };
-  if (result.idle === true) return { ...next, phase: 'idle', round: 0, calls: [] };
-  return { ...next, phase: next.calls.length > 0 ? 'tools' : 'model' };
+  if (result.idle !== true) return withCalls(next, calls);
+  return calls.length > 0 ? { ...next, phase: 'waiting' } : { ...next, phase: 'idle', round: 0 };
+}
+
+/** Allowed calls may run, denied and answered ones are over; one that is missing still waits. */
+function applyAnswers(
+  state: SessionState,
+  result: Extract<StepResult, { kind: 'answers_read' }>,
+): SessionState {
+  const how = new Map(result.resolved.map((each) => [each.id, each.how]));
+  const calls = state.calls
+    .filter(({ id }) => !how.has(id) || how.get(id) === 'allow')
+    .map((call) => {
+      if (!how.has(call.id)) return call;
+      const { needs: _, ...allowed } = call;
+      return allowed;
+    });
+  const next = {
+    ...withReport(state, result),
+    answersRead: Math.max(state.answersRead, result.through),
+  };
+  // Parked, it stays so until the last answer is there: clients were told that it waits.
+  if (state.phase === 'waiting' && calls.some(needsClient)) return { ...next, calls };
+  return withCalls(next, calls);
+}
+
+function applyIdle(
+  state: SessionState,
+  step: Step,
+  result: Extract<StepResult, { kind: 'went_idle' }>,
+): SessionState {
+  const reported = withReport(state, result);
+  const reason = step.kind === 'go_idle' ? step.reason.type : undefined;
+  if (reason === 'requires_action') {
+    if (result.idle === true) return { ...reported, phase: 'waiting' };
+    if (hasNewAnswers(reported) || wantsInterrupt(reported)) return reported;
+    throw new Error('the log waits for no answer, and the session does');
+  }
+  const next: SessionState = { ...reported, calls: [], closing: null, isResumed: false };
+  if (reason === 'budget_reached') {
+    return state.isResumed ? resume({ ...next, phase: 'paused' }) : { ...next, phase: 'paused' };
+  }
+  return {
+    ...next,
+    phase: 'idle',
+    round: 0,
+    pausedFrom: null,
+    // Nothing waits: whatever a cancelled or failed model call had read is read.
+    consumedThrough:
+      result.messagesThrough === undefined
+        ? Math.max(state.consumedThrough, result.seq)
+        : state.consumedThrough,
+  };
+}
+
+function withCalls(state: SessionState, calls: PendingCall[]): SessionState {
+  return { ...state, calls, phase: calls.length === 0 ? 'model' : 'tools' };
 }
 
 function begun(state: SessionState, step: Step): SessionState {
@@ -187,12 +302,13 @@ function begun(state: SessionState, step: Step): SessionState {
   return { ...state, turn: step.turn, round: step.round };
 }
 
-/** An idle commit stamps every interrupt that stood in the log by then. */
+/** An idle commit leaves no interrupt behind that stood in the log by then. */
 function withReport(state: SessionState, report: InboxReport): SessionState {
   return {
     ...state,
     messagesThrough: Math.max(state.messagesThrough, report.messagesThrough ?? 0),
     interruptsThrough: Math.max(state.interruptsThrough, report.interruptsThrough ?? 0),
+    answersThrough: Math.max(state.answersThrough, report.answersThrough ?? 0),
     interruptedThrough: report.idle
       ? Math.max(state.interruptedThrough, report.seq)
       : state.interruptedThrough,
@@ -202,6 +318,12 @@ function withReport(state: SessionState, report: InboxReport): SessionState {
 function mustContinueAsNew(state: SessionState, run: RunFacts): boolean {
   if (run.isBusy) return false;
   if (run.isContinueSuggested || run.historyEvents > run.stepEventsMax) return true;
-  const isParked = state.phase === 'idle' && state.messagesThrough <= state.consumedThrough;
-  return isParked && !wantsInterrupt(state) && run.historyEvents > run.idleEventsMax;
+  return isParked(state) && run.historyEvents > run.idleEventsMax;
+}
+
+function isParked(state: SessionState): boolean {
+  if (wantsInterrupt(state)) return false;
+  if (state.phase === 'waiting') return !hasNewAnswers(state);
+  if (state.phase === 'paused') return true;
+  return state.phase === 'idle' && state.messagesThrough <= state.consumedThrough;
 }

@@ -20,23 +20,13 @@ import type { Activities } from '../activities/index.ts';
 import { SessionDisplay } from './session-display.ts';
 import type { SessionRef } from '../activities/messages.ts';
 import type { SessionSettings, SessionStart, UserEvents } from './messages.ts';
-import {
-  ANY_HOST_TASK_QUEUE,
-  hostTaskQueue,
-  SESSION_STATE_QUERY,
-  USER_EVENTS_SIGNAL,
-} from './messages.ts';
-import {
-  cancelOptions,
-  commitOptions,
-  modelOptions,
-  provisionOptions,
-  releaseOptions,
-} from './policies.ts';
-import { apply, newSessionState, nextStep, receive, wantsInterrupt } from './session-state.ts';
+import { SESSION_STATE_QUERY, USER_EVENTS_SIGNAL } from './messages.ts';
+import { commitOptions, modelOptions } from './policies.ts';
+import { SessionSandbox } from './session-sandbox.ts';
+import * as machine from './session-state.ts';
 import type { RunFacts, SessionState, Step, StepResult } from './session-state.ts';
 import { checkTransition } from './transitions.ts';
-import { modelErrorType, runTools, type ToolRun } from './tool-steps.ts';
+import { modelErrorType, ToolCalls } from './tool-steps.ts';
 
 export interface SessionWorkflowInput {
   start: SessionStart;
@@ -63,40 +53,43 @@ class SessionRun {
   readonly #input: SessionWorkflowInput;
   readonly #ref: SessionRef;
   readonly #display: SessionDisplay;
+  readonly #sandbox: SessionSandbox;
+  readonly #tools: ToolCalls;
   /** The step that an interrupt may cancel */
   #scope: CancellationScope | undefined;
-  /** Calls that are being stopped behind the back of whatever runs */
-  #stopping = 0;
-  /** Brings the sandbox up beside the first model call */
-  #provisioning: Promise<void> | undefined;
 
   constructor(input: SessionWorkflowInput) {
     const { sessionId, turn } = input.start;
     this.#input = input;
     this.#ref = { sessionId, threadId: input.threadId };
-    this.state = input.state ?? newSessionState(turn);
+    this.state = input.state ?? machine.newSessionState(turn);
     this.#display = new SessionDisplay(input);
+    this.#sandbox = new SessionSandbox(this.#ref, {
+      get: () => this.state.host,
+      set: (host) => (this.state = { ...this.state, host }),
+    });
+    this.#tools = new ToolCalls(this.#ref, this.#sandbox);
   }
 
   receive(news: UserEvents): void {
-    this.state = receive(this.state, news);
+    this.state = machine.receive(this.state, news);
     // Cancelling the scope of a step that has ended does nothing.
-    if (wantsInterrupt(this.state)) this.#scope?.cancel();
+    if (machine.wantsInterrupt(this.state)) this.#scope?.cancel();
   }
 
   async run(): Promise<void> {
     for (;;) {
-      const step = nextStep(this.state, this.#runFacts());
+      const step = machine.nextStep(this.state, this.#runFacts());
       this.#display.show(step, this.state);
       // No await between taking this step and continuing as new: a signal that arrives in the same
       // activation fails this workflow task and is seen by its repetition, so none is lost.
       if (step.kind === 'continue_as_new') {
         await continueAsNew<typeof sessionWorkflow>({ ...this.#input, state: this.state });
       }
-      if (step.kind === 'terminate') return this.#release();
+      if (step.kind === 'terminate') return this.#sandbox.release();
       const { phase } = this.state;
       const result = await this.#perform(step);
-      this.state = apply(this.state, step, result);
+      this.state = machine.apply(this.state, step, result);
       checkTransition(phase, step.kind, this.state.phase);
     }
   }
@@ -109,7 +102,9 @@ class SessionRun {
       case 'call_model':
         return this.#cancellable(() => this.#callModel(step));
       case 'run_tools':
-        return this.#cancellable(() => runTools(step.calls, this.#toolRun()));
+        return this.#cancellable(() => this.#runTools(step));
+      case 'read_answers':
+        return this.#readAnswers(step);
       case 'go_idle':
         return this.#goIdle(step);
       default:
@@ -118,19 +113,24 @@ class SessionRun {
   }
 
   async #awaitUser(): Promise<StepResult> {
-    const { messagesThrough } = this.state;
+    const { messagesThrough, phase } = this.state;
     await condition(
       () =>
         this.state.messagesThrough > messagesThrough ||
-        wantsInterrupt(this.state) ||
+        this.state.phase !== phase ||
+        machine.hasNewAnswers(this.state) ||
+        machine.wantsInterrupt(this.state) ||
         this.state.isEnded,
     );
     return { kind: 'woken' };
   }
 
-  /** Runs a step that an interrupt stops; its activities commit what they had to close first. */
+  /**
+   * Runs a step that an interrupt stops; its activities commit what they had to close first. Calls
+   * that still run belong to the scope they were begun in.
+   */
   #cancellable(work: () => Promise<StepResult>): Promise<StepResult> {
-    this.#scope = new CancellationScope();
+    if (this.#scope === undefined || !this.#tools.isBusy) this.#scope = new CancellationScope();
     return this.#scope.run(work).catch((error: unknown) => {
       if (isCancellation(error)) return { kind: 'interrupted' };
       throw error;
@@ -138,7 +138,7 @@ class SessionRun {
   }
 
   async #callModel(step: Extract<Step, { kind: 'call_model' }>): Promise<StepResult> {
-    if (this.#input.start.usesSandbox && this.state.host === null) void this.#provision();
+    if (this.#input.start.usesSandbox && this.state.host === null) void this.#sandbox.provision();
     const { callModel } = proxyActivities<Activities>({
       ...modelOptions,
       summary: `model ${step.round} · ${this.#input.start.model}`,
@@ -151,12 +151,31 @@ class SessionRun {
     }
   }
 
+  /** Where others of the round wait for clients, an answer is looked at while calls run. */
+  #runTools(step: Extract<Step, { kind: 'run_tools' }>): Promise<StepResult> {
+    if (!this.state.calls.some(machine.needsClient) && !this.#tools.isBusy) {
+      return this.#tools.run(step.calls);
+    }
+    return this.#tools.runUntil(step.calls, () => machine.hasNewAnswers(this.state));
+  }
+
+  #readAnswers(step: Extract<Step, { kind: 'read_answers' }>): Promise<StepResult> {
+    const { readAnswers } = proxyActivities<Activities>({ ...commitOptions, summary: 'answers' });
+    const { through } = step;
+    const stepKey = `t${step.turn}.r${step.round}.answers.${through}`;
+    return readAnswers({ ...this.#ref, stepKey, through });
+  }
+
   async #goIdle(step: Extract<Step, { kind: 'go_idle' }>): Promise<StepResult> {
+    await this.#tools.ended();
     const { commitStatus } = proxyActivities<Activities>({
       ...commitOptions,
       summary: `idle · ${step.reason.type}`,
     });
-    const calls = step.calls.map(({ id }) => ({ id }));
+    const inSandbox = machine.callsInSandbox(step.calls);
+    const calls = step.calls.map(({ id }) =>
+      inSandbox.some((call) => call.id === id) ? { id } : { id, isElsewhere: true as const },
+    );
     const { host } = this.state;
     const result = await commitStatus({
       ...this.#ref,
@@ -166,70 +185,8 @@ class SessionRun {
       calls,
     });
     const mayRun = result.kind === 'went_idle' && result.mayRun === true;
-    if (mayRun && host !== null) this.#cancelCalls(calls, host);
+    if (mayRun && host !== null) this.#sandbox.cancelCalls(inSandbox, host);
     return result;
-  }
-
-  /**
-   * Stops calls that an interrupt may have left running on their machine, whenever that answers
-   * again: its worker may be dead. Nobody waits for it: the session is idle meanwhile.
-   */
-  #cancelCalls(calls: { id: string }[], host: string): void {
-    const stopped = CancellationScope.nonCancellable(() => {
-      const { cancelCalls } = proxyActivities<Activities>({
-        ...cancelOptions,
-        taskQueue: hostTaskQueue(host),
-        summary: 'stop what was interrupted',
-      });
-      return cancelCalls({ ...this.#ref, calls });
-    });
-    this.#stopping += 1;
-    void stopped.catch(() => {}).then(() => (this.#stopping -= 1));
-  }
-
-  /** Starts bringing the sandbox up; errors are kept for the first tool call to meet. */
-  #provision(): Promise<void> {
-    this.#provisioning ??= CancellationScope.nonCancellable(async () => {
-      const { provisionSandbox } = proxyActivities<Activities>({
-        ...provisionOptions,
-        taskQueue: ANY_HOST_TASK_QUEUE,
-        summary: 'sandbox',
-      });
-      try {
-        const { hostId } = await provisionSandbox(this.#ref);
-        this.state = { ...this.state, host: hostId };
-      } finally {
-        this.#provisioning = undefined;
-      }
-    });
-    // The failure is met by whoever awaits it; alone it must not fail the workflow task.
-    this.#provisioning.catch(() => {});
-    return this.#provisioning;
-  }
-
-  #toolRun(): ToolRun {
-    return {
-      ref: this.#ref,
-      host: () => this.state.host,
-      provision: () => this.#provision(),
-      forgetHost: () => {
-        this.state = { ...this.state, host: null };
-      },
-    };
-  }
-
-  async #release(): Promise<void> {
-    if (this.#provisioning !== undefined) await this.#provisioning.catch(() => {});
-    const { markReleased } = proxyActivities<Activities>(commitOptions);
-    if (this.state.host !== null) {
-      const { releaseSandbox } = proxyActivities<Activities>({
-        ...releaseOptions,
-        taskQueue: hostTaskQueue(this.state.host),
-        summary: 'sandbox',
-      });
-      await releaseSandbox(this.#ref).catch(() => {});
-    }
-    await markReleased(this.#ref);
   }
 
   #runFacts(): RunFacts {
@@ -238,7 +195,7 @@ class SessionRun {
     return {
       historyEvents: info.historyLength,
       isContinueSuggested: info.continueAsNewSuggested,
-      isBusy: this.#provisioning !== undefined || this.#stopping > 0,
+      isBusy: this.#sandbox.isBusy || this.#tools.isBusy,
       idleEventsMax: early?.idle ?? CONTINUE_IDLE_EVENTS,
       stepEventsMax: early?.step ?? CONTINUE_STEP_EVENTS,
     };

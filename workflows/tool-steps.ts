@@ -7,6 +7,7 @@ import {
   ActivityFailure,
   ApplicationFailure,
   CancellationScope,
+  condition,
   isCancellation,
   proxyActivities,
   proxyLocalActivities,
@@ -23,18 +24,8 @@ import type {
 } from '../activities/messages.ts';
 import { hostTaskQueue } from './messages.ts';
 import { commitOptions, localToolOptions, toolOptions } from './policies.ts';
+import type { SessionSandbox } from './session-sandbox.ts';
 import type { StepResult } from './session-state.ts';
-
-/** What the tools need from the run they belong to. */
-export interface ToolRun {
-  ref: SessionRef;
-  /** The machine that holds the sandbox; null before it is up */
-  host(): string | null;
-  /** Brings the sandbox up; rejects if that fails */
-  provision(): Promise<void>;
-  /** The machine is lost: the sandbox is to come up elsewhere */
-  forgetHost(): void;
-}
 
 const MODEL_ERROR_TYPES: ReadonlySet<string> = new Set<ModelErrorType>([
   'model_overloaded_error',
@@ -43,78 +34,129 @@ const MODEL_ERROR_TYPES: ReadonlySet<string> = new Set<ModelErrorType>([
   'billing_error',
 ]);
 
-type ToolActivity = 'bash' | 'read' | 'write' | 'edit' | 'glob' | 'grep';
+/** The calls of the current round, and which of them are running. */
+export class ToolCalls {
+  readonly #ref: SessionRef;
+  readonly #sandbox: SessionSandbox;
+  /** Calls begun by runUntil() whose result is not in the log yet */
+  readonly #running = new Map<string, Promise<void>>();
+  #ended: string[] = [];
+  #failure: unknown;
 
-/**
- * Runs the calls; each has its result in the log when this returns. Throws only on cancellation.
- */
-export async function runTools(calls: PendingCall[], run: ToolRun): Promise<StepResult> {
-  const [only, ...others] = calls;
-  if (only !== undefined && others.length === 0) {
-    await runTool(only, run);
-    return { kind: 'tools_ran', answered: [only.id] };
+  constructor(ref: SessionRef, sandbox: SessionSandbox) {
+    this.#ref = ref;
+    this.#sandbox = sandbox;
   }
-  // All of them, also when one is cancelled: each closes its own call first.
-  const ends = await Promise.allSettled(calls.map((call) => runTool(call, run)));
-  for (const end of ends) if (end.status === 'rejected') throw end.reason;
-  return { kind: 'tools_ran', answered: calls.map((call) => call.id) };
-}
 
-async function runTool(call: PendingCall, run: ToolRun): Promise<void> {
-  let reason: AnswerCallsInput['reason'] = 'sandbox_failed';
-  try {
-    const isHostLost = await runInSandbox(call, run);
-    if (!isHostLost) return;
-    reason = 'host_lost';
-  } catch (error) {
-    if (isCancellation(error)) throw error;
+  get isBusy(): boolean {
+    return this.#running.size > 0;
   }
-  const { answerCalls } = proxyActivities<Activities>(commitOptions);
-  await answerCalls({ ...run.ref, calls: [{ id: call.id }], reason });
-}
 
-/**
- * Resolves when the call has its result in the log, with false, or with true when its machine is
- * lost. A cancelled call that was stopped has a result as well.
- */
-async function runInSandbox(call: PendingCall, run: ToolRun): Promise<boolean> {
-  const input: RunToolInput = { ...run.ref, callId: call.id };
-  const name = call.name as ToolActivity;
-  const summary = call.summary ?? call.name;
-  await provisioned(run);
-  const local = proxyLocalActivities<Activities>({ ...localToolOptions, summary });
-  try {
-    if ((await local[name](input)).isAnswered) return false;
-  } catch (error) {
-    // Whatever went wrong with the short attempt, the ordinary one looks for itself.
-    if (isCancellation(error)) throw error;
+  /** Runs the calls; each has its result in the log when this returns. Throws only on cancel. */
+  async run(calls: PendingCall[]): Promise<StepResult> {
+    const [only, ...others] = calls;
+    if (only !== undefined && others.length === 0) {
+      await this.#runOne(only);
+      return { kind: 'tools_ran', answered: [only.id] };
+    }
+    // All of them, also when one is cancelled: each closes its own call first.
+    const ends = await Promise.allSettled(calls.map((call) => this.#runOne(call)));
+    for (const end of ends) if (end.status === 'rejected') throw end.reason;
+    return { kind: 'tools_ran', answered: calls.map((call) => call.id) };
   }
-  for (;;) {
-    await provisioned(run);
-    const host = run.host()!;
-    const ordinary = proxyActivities<Activities>({
-      ...toolOptions,
-      taskQueue: hostTaskQueue(host),
-      summary,
-    });
+
+  /**
+   * Begins those calls that are not running yet and waits for all, or until `isNews`: then the rest
+   * go on behind the next step, in the scope they were begun in.
+   */
+  async runUntil(calls: PendingCall[], isNews: () => boolean): Promise<StepResult> {
+    for (const call of calls) {
+      if (this.#running.has(call.id)) continue;
+      const run = this.#runOne(call)
+        .then(() => void this.#ended.push(call.id))
+        .catch((error: unknown) => (this.#failure = error))
+        .then(() => void this.#running.delete(call.id));
+      this.#running.set(call.id, run);
+    }
+    await condition(() => !this.isBusy || isNews());
+    const answered = this.#ended;
+    this.#ended = [];
+    if (answered.length === 0 && this.#failure !== undefined) throw this.#takeFailure();
+    return { kind: 'tools_ran', answered };
+  }
+
+  /** Waits for calls that a cancelled or an overtaken step left running. */
+  async ended(): Promise<void> {
+    if (!this.isBusy) return;
+    await Promise.all(this.#running.values());
+    this.#ended = [];
+    this.#takeFailure();
+  }
+
+  #takeFailure(): unknown {
+    const failure = this.#failure;
+    this.#failure = undefined;
+    return failure;
+  }
+
+  async #runOne(call: PendingCall): Promise<void> {
+    let reason: AnswerCallsInput['reason'] = 'sandbox_failed';
     try {
-      await ordinary[name](input);
-      return false;
+      const isHostLost = await this.#runInSandbox(call);
+      if (!isHostLost) return;
+      reason = 'host_lost';
     } catch (error) {
-      if (!isNobodyThere(error)) throw error;
-      const { findHost } = proxyActivities<Activities>(commitOptions);
-      if ((await findHost({ hostId: host })).isAlive) continue;
-      run.forgetHost();
-      return true;
+      if (isCancellation(error)) throw error;
+    }
+    const { answerCalls } = proxyActivities<Activities>(commitOptions);
+    await answerCalls({ ...this.#ref, calls: [{ id: call.id }], reason });
+  }
+
+  /**
+   * Resolves when the call has its result in the log, with false, or with true when its machine is
+   * lost. A cancelled call that was stopped has a result as well.
+   */
+  async #runInSandbox(call: PendingCall): Promise<boolean> {
+    const input: RunToolInput = { ...this.#ref, callId: call.id };
+    const name = call.name as SandboxActivity;
+    const summary = call.summary ?? call.name;
+    await this.#provisioned();
+    const local = proxyLocalActivities<Activities>({ ...localToolOptions, summary });
+    try {
+      if ((await local[name](input)).isAnswered) return false;
+    } catch (error) {
+      // Whatever went wrong with the short attempt, the ordinary one looks for itself.
+      if (isCancellation(error)) throw error;
+    }
+    for (;;) {
+      await this.#provisioned();
+      const host = this.#sandbox.host!;
+      const ordinary = proxyActivities<Activities>({
+        ...toolOptions,
+        taskQueue: hostTaskQueue(host),
+        summary,
+      });
+      try {
+        await ordinary[name](input);
+        return false;
+      } catch (error) {
+        if (!isNobodyThere(error)) throw error;
+        const { findHost } = proxyActivities<Activities>(commitOptions);
+        if ((await findHost({ hostId: host })).isAlive) continue;
+        this.#sandbox.forget();
+        return true;
+      }
     }
   }
+
+  /** Waits until the sandbox is up; an interrupt does not wait for an engine that is away. */
+  async #provisioned(): Promise<void> {
+    if (this.#sandbox.host !== null) return;
+    await Promise.race([this.#sandbox.provision(), CancellationScope.current().cancelRequested]);
+  }
 }
 
-/** Waits until the sandbox is up; an interrupt does not wait for an engine that is away. */
-async function provisioned(run: ToolRun): Promise<void> {
-  if (run.host() !== null) return;
-  await Promise.race([run.provision(), CancellationScope.current().cancelRequested]);
-}
+type SandboxActivity = 'bash' | 'read' | 'write' | 'edit' | 'glob' | 'grep';
 
 /**
  * Type of the session.error that a model call which failed for good ends its turn with; what is no

@@ -19,7 +19,7 @@ export const TRANSITIONS = {
       source: 'session-operations: idle is waiting for input',
     },
     call_model: {
-      to: ['tools', 'model', 'idle', 'closing', 'ended'],
+      to: ['tools', 'model', 'idle', 'waiting', 'closing', 'ended'],
       why: 'a message starts a turn',
       source: 'session-operations: idle to running on accepted work',
     },
@@ -37,7 +37,7 @@ export const TRANSITIONS = {
   },
   model: {
     call_model: {
-      to: ['tools', 'model', 'idle', 'closing', 'ended'],
+      to: ['tools', 'model', 'idle', 'waiting', 'closing', 'ended'],
       why: 'the next round: results or messages to read',
       source: 'events-and-streaming: messages sent while running are queued',
     },
@@ -55,22 +55,64 @@ export const TRANSITIONS = {
       why: 'the calls of a reply, side by side',
       source: 'events-and-streaming: tool results, then the next request',
     },
+    read_answers: {
+      to: ['tools', 'model'],
+      why: 'a call was confirmed or answered before the session waited for it',
+      source: 'sdk: UserToolConfirmationEvent, UserCustomToolResultEvent',
+    },
     go_idle: {
-      to: ['idle', 'ended'],
-      why: 'interrupted: open calls get an error result',
-      source: 'session-threads: closed with an error result',
+      to: ['idle', 'waiting', 'tools', 'ended'],
+      why: 'interrupted: open calls get an error result; or only clients can go on',
+      source: 'session-threads: closed with an error result; sdk: SessionRequiresAction',
     },
     continue_as_new: { to: ['tools'], why: 'between two steps', source: 'ours' },
     terminate: { to: ['ended'], why: 'the log refused', source: 'ours' },
   },
-  closing: {
+  waiting: {
+    await_user: {
+      to: ['waiting'],
+      why: 'no answer yet; there is no limit of time',
+      source: 'permission-policies: the pause has no timeout',
+    },
+    read_answers: {
+      to: ['waiting', 'tools', 'model'],
+      why: 'answers: the last one lets the session run again',
+      source: 'sdk: SessionRequiresAction',
+    },
     go_idle: {
       to: ['idle', 'ended'],
-      why: 'the model failed for good; queued input is flushed',
-      source: 'sdk: RetryStatusExhausted',
+      why: 'interrupted: open calls get an error result',
+      source: 'session-threads: closed with an error result, idle again with end_turn',
+    },
+    continue_as_new: { to: ['waiting'], why: 'parked with a long history', source: 'ours' },
+    terminate: {
+      to: ['ended'],
+      why: 'archived or deleted',
+      source: 'session-operations: terminated by archive',
+    },
+  },
+  closing: {
+    go_idle: {
+      to: ['idle', 'paused', 'model', 'ended'],
+      why: 'the model failed for good: queued input is flushed; or the budget is reached',
+      source: 'sdk: RetryStatusExhausted, SessionBudgetReached',
     },
     continue_as_new: { to: ['closing'], why: 'between two steps', source: 'ours' },
     terminate: { to: ['ended'], why: 'the log refused', source: 'ours' },
+  },
+  paused: {
+    await_user: {
+      to: ['paused', 'idle', 'model'],
+      why: 'until the budget is raised or removed',
+      source: 'budgets: a paused session goes on with a higher cap',
+    },
+    go_idle: { to: ['idle', 'ended'], why: 'an interrupt sent before the pause', source: 'ours' },
+    continue_as_new: { to: ['paused'], why: 'parked with a long history', source: 'ours' },
+    terminate: {
+      to: ['ended'],
+      why: 'archived or deleted',
+      source: 'session-operations: terminated by archive',
+    },
   },
   ended: {
     terminate: {

@@ -8,8 +8,11 @@ import { generatedEventId } from '../../protocol/ids.ts';
 import { CALL_SUMMARY_CHARS_MAX } from '../../protocol/limits.ts';
 import { storableText } from '../../protocol/text.ts';
 import { type NewEvent, stepEvent, type TokenUsage } from '../../store/events.ts';
+import type { PermissionPolicy } from '../../protocol/tools.ts';
 import type { PendingCall } from '../messages.ts';
 import type { ModelMessage } from './anthropic.ts';
+import { errorResult } from './result-events.ts';
+import type { BookedTool, ToolBook, Verdict } from './tools.ts';
 
 export interface AttemptKey {
   sessionId: string;
@@ -19,7 +22,10 @@ export interface AttemptKey {
 }
 
 export interface ReplyContext extends AttemptKey {
-  enabledTools: ReadonlySet<string>;
+  /** Every tool the model was offered, by the name it knows */
+  tools: ToolBook;
+  /** What the judge said of calls whose policy is `auto`, by their index in the reply */
+  verdicts: ReadonlyMap<number, Verdict>;
   /** Takes known secrets out of a command summary; null: no summary may enter the history */
   redact: ((text: string) => string) | null;
 }
@@ -148,53 +154,88 @@ function toolUse(
   index: number,
   context: ReplyContext,
 ): { events: NewEvent[]; call?: PendingCall } {
-  const isEnabled = context.enabledTools.has(block.name);
-  const body = { type: 'agent.tool_use', name: block.name, input: asObject(block.input) };
+  const tool = context.tools.get(block.name);
+  const name = tool?.name ?? block.name;
+  const said = { name, input: asObject(block.input) };
   const hidden = { tool_use_id: block.id };
-  if (isEnabled) {
-    const allowed = { evaluated_permission: 'allow', evaluation: { type: 'always_allow' } };
-    const event = stepEvent(context, index, { ...body, ...allowed }, hidden);
-    const call: PendingCall = { id: event.id, name: block.name, answeredBy: 'sandbox' };
-    if (context.redact !== null) call.summary = summaryOf(block, context.redact);
-    return { events: [event], call };
+  if (tool === undefined) {
+    // Refused before any policy applied: no `evaluation` (behaviour 3.2), and the answer is ours.
+    const body = { type: 'agent.tool_use', ...said, evaluated_permission: 'deny' };
+    const text = `There is no tool named ${block.name} in this session.`;
+    return answeredAtOnce(stepEvent(context, index, body, hidden), context, text);
   }
-  // Refused before any policy applied: no `evaluation` (behaviour 3.2), and the answer is ours.
-  const event = stepEvent(context, index, { ...body, evaluated_permission: 'deny' }, hidden);
-  const text = `There is no tool named ${block.name} in this session.`;
-  return { events: [event, toolResult(context, event.id, block.id, { text, isError: true })] };
+  const pending = { name, answeredBy: tool.runsIn, ...summaryOf(block, tool, context) };
+  if (tool.runsIn === 'client') {
+    const body = { type: 'agent.custom_tool_use', ...said };
+    const event = stepEvent(context, index, body, hidden);
+    return { events: [event], call: { id: event.id, ...pending, needs: 'result' } };
+  }
+  const permission = evaluate(tool.policy, context.verdicts.get(index));
+  const body =
+    tool.runsIn === 'mcp'
+      ? { type: 'agent.mcp_tool_use', mcp_server_name: tool.server, ...said, ...permission }
+      : { type: 'agent.tool_use', ...said, ...permission };
+  const event = stepEvent(context, index, body, hidden);
+  switch (permission.evaluated_permission) {
+    case 'allow':
+      return { events: [event], call: { id: event.id, ...pending } };
+    case 'ask':
+      return { events: [event], call: { id: event.id, ...pending, needs: 'confirmation' } };
+    case 'deny':
+      return answeredAtOnce(event, context, 'Permission to use this tool was denied.');
+  }
+}
+
+function answeredAtOnce(event: NewEvent, context: ReplyContext, text: string) {
+  const { tool_use_id: toolUseId } = event.private as { tool_use_id: string };
+  const call = { id: event.id, type: event.body.type, toolUseId };
+  return { events: [event, errorResult(context, call, text)] };
+}
+
+type Permission =
+  | { evaluated_permission: 'allow' | 'ask'; evaluation: { type: 'always_allow' | 'always_ask' } }
+  | {
+      evaluated_permission: 'allow' | 'ask' | 'deny';
+      evaluation: { type: 'auto'; evaluated_permission: object };
+    };
+
+/** sdk 1.11.0: AgentToolEvaluation. Without a verdict `auto` asks, as if nobody could tell. */
+function evaluate(
+  policy: PermissionPolicy['type'],
+  verdict: Verdict = 'indeterminate',
+): Permission {
+  if (policy === 'always_allow') {
+    return { evaluated_permission: 'allow', evaluation: { type: policy } };
+  }
+  if (policy === 'always_ask') return { evaluated_permission: 'ask', evaluation: { type: policy } };
+  const type = verdict === 'allow' ? 'allow' : verdict === 'high_risk' ? 'deny' : 'ask';
+  const reason = verdict === 'allow' ? {} : { reason_code: verdict };
+  const judged = { type, ...reason };
+  return { evaluated_permission: type, evaluation: { type: 'auto', evaluated_permission: judged } };
 }
 
 /**
- * A result that the server gives in a tool's stead; its id is the one the tool's own would have.
- */
-export function toolResult(
-  session: { sessionId: string; threadId: string },
-  callId: string,
-  toolUseId: string,
-  result: { text: string; isError: boolean },
-): NewEvent {
-  const step = { sessionId: session.sessionId, threadId: session.threadId, key: callId };
-  const body = {
-    type: 'agent.tool_result',
-    tool_use_id: callId,
-    content: [{ type: 'text', text: result.text }],
-    is_error: result.isError,
-  };
-  return stepEvent(step, 0, body, { tool_use_id: toolUseId });
-}
-
-/**
- * Redacted before it is cut, or half a secret would survive at the cut; storable, since the cut may
- * halve a character and a command may hold a NUL.
+ * What a person reads of a call in the history. Redacted before it is cut, or half a secret would
+ * survive at the cut; storable, since the cut may halve a character and a command may hold a NUL.
  */
 function summaryOf(
   block: Extract<Block, { type: 'tool_use' }>,
-  redact: (text: string) => string,
-): string {
+  tool: BookedTool,
+  { redact }: ReplyContext,
+): { summary?: string } {
+  if (redact === null) return {};
   const input = asObject(block.input);
-  const main = input.command ?? input.file_path ?? input.path ?? input.pattern ?? '';
+  const main =
+    input.command ??
+    input.file_path ??
+    input.path ??
+    input.pattern ??
+    input.url ??
+    input.query ??
+    '';
   const text = typeof main === 'string' ? redact(main).replaceAll(/\s+/g, ' ').trim() : '';
-  return storableText(`${block.name} · ${text}`.slice(0, CALL_SUMMARY_CHARS_MAX));
+  const name = tool.server === undefined ? tool.name : `${tool.server} · ${tool.name}`;
+  return { summary: storableText(`${name} · ${text}`.slice(0, CALL_SUMMARY_CHARS_MAX)) };
 }
 
 function asObject(input: unknown): Record<string, unknown> {

@@ -6,7 +6,7 @@ import type { Effort } from '../../protocol/effort.ts';
 import type { SessionAgent } from '../../protocol/sessions.ts';
 import type { ModelRequest } from './anthropic.ts';
 import { abilitiesOf } from './routes.ts';
-import { offeredTools } from './tools.ts';
+import { offeredTools, usesSandbox } from './tools.ts';
 import { withCacheBreakpoints } from './transcript.ts';
 
 /** Thinking allowance for models that take one, in tokens. */
@@ -20,7 +20,7 @@ export function modelRequest(
   const { id } = agent.model;
   const abilities = abilitiesOf(id);
   const tools = offeredTools(agent);
-  const system = systemBlocks(agent, tools.length > 0);
+  const system = systemBlocks(agent, usesSandbox(agent));
   return {
     model: id,
     max_tokens: abilities.outputTokensMax,
@@ -50,8 +50,8 @@ function effort(
 }
 
 /** The agent's own prompt, then what the model must know of the machine it works on. */
-function systemBlocks(agent: SessionAgent, hasTools: boolean): Anthropic.TextBlockParam[] {
-  const parts = [agent.system, hasTools ? SANDBOX_NOTE : null].filter(
+function systemBlocks(agent: SessionAgent, hasSandbox: boolean): Anthropic.TextBlockParam[] {
+  const parts = [agent.system, hasSandbox ? SANDBOX_NOTE : null].filter(
     (part): part is string => part !== null && part !== undefined && part !== '',
   );
   return parts.map((text, index) => ({

@@ -1,23 +1,65 @@
-// The tools a session's model is offered. Names, descriptions and input schemas of the built-in
-// ones are the SDK's own agent toolset, the same code that runs them in the sandbox, so the model
-// reads what will happen. Web tools are not offered yet (docs/differences.md).
+// The tools a session's model is offered, and what becomes of a call to each. Names, descriptions
+// and input schemas of the built-in ones are the SDK's own agent toolset, the same code that runs
+// them in the sandbox, so the model reads what will happen; custom ones are the agent's.
 
 import type Anthropic from '@anthropic-ai/sdk';
 import { betaAgentToolset20260401 } from '@anthropic-ai/sdk/tools/agent-toolset/node';
 import type { SessionAgent } from '../../protocol/sessions.ts';
-import { builtInToolSettings, SANDBOX_TOOLS } from '../../protocol/tools.ts';
+import { builtInToolSettings, type PermissionPolicy, SANDBOX_TOOLS } from '../../protocol/tools.ts';
+import type { PendingCall } from '../messages.ts';
+
+/** A tool the model was offered: who answers a call to it, and what must be asked first. */
+export interface BookedTool {
+  /** As events name it */
+  name: string;
+  runsIn: PendingCall['answeredBy'];
+  policy: PermissionPolicy['type'];
+  /** MCP server it belongs to */
+  server?: string;
+}
+
+/** Tools by the name that the model knows. */
+export type ToolBook = ReadonlyMap<string, BookedTool>;
+
+/** What a judge says of a call whose policy is `auto`. */
+export type Verdict = 'allow' | 'high_risk' | 'indeterminate';
 
 /** The enabled tools of an agent in a fixed order, since a request's prefix must not change. */
 export function offeredTools(agent: SessionAgent): Anthropic.Tool[] {
-  const enabled = enabledTools(agent);
-  return SANDBOX_TOOLS.filter((name) => enabled.has(name)).map((name) => DEFINITIONS.get(name)!);
+  const book = toolBook(agent);
+  const sandbox = SANDBOX_TOOLS.filter((name) => book.has(name));
+  return [
+    ...sandbox.map((name) => DEFINITIONS.get(name)!),
+    ...agent.tools.filter((tool) => tool.type === 'custom').map(customDefinition),
+  ];
 }
 
-/** Names of the enabled built-in tools that run in the sandbox. */
-export function enabledTools(agent: SessionAgent): ReadonlySet<string> {
-  return new Set(
-    SANDBOX_TOOLS.filter((name) => builtInToolSettings(agent.tools, name)?.enabled === true),
-  );
+/** Every enabled tool of an agent. */
+export function toolBook(agent: SessionAgent): ToolBook {
+  const book = new Map<string, BookedTool>();
+  for (const name of SANDBOX_TOOLS) {
+    const settings = builtInToolSettings(agent.tools, name);
+    if (settings?.enabled !== true) continue;
+    book.set(name, { name, runsIn: 'sandbox', policy: settings.permission_policy.type });
+  }
+  for (const tool of agent.tools) {
+    // behaviour 3.2: policies never apply to custom tools.
+    if (tool.type !== 'custom') continue;
+    book.set(tool.name, { name: tool.name, runsIn: 'client', policy: 'always_allow' });
+  }
+  return book;
+}
+
+/** Whether the agent has tools that run in a sandbox. */
+export function usesSandbox(agent: SessionAgent): boolean {
+  return [...toolBook(agent).values()].some(({ runsIn }) => runsIn === 'sandbox');
+}
+
+function customDefinition(
+  tool: Extract<SessionAgent['tools'][number], { type: 'custom' }>,
+): Anthropic.Tool {
+  const { name, description, input_schema: schema } = tool;
+  return { name, description, input_schema: schema as Anthropic.Tool.InputSchema };
 }
 
 const DEFINITIONS: ReadonlyMap<string, Anthropic.Tool> = new Map(

@@ -12,18 +12,26 @@ type Block = Anthropic.ContentBlockParam;
 /** The conversation with some rows more; shares what it did not change with `messages`. */
 export function extendTranscript(messages: readonly Message[], rows: TranscriptRow[]): Message[] {
   const extended = [...messages];
-  const add = (role: 'user' | 'assistant', blocks: Block[]): void => {
-    const last = extended.at(-1);
-    if (last?.role === role) {
-      extended[extended.length - 1] = { role, content: [...(last.content as Block[]), ...blocks] };
-    } else if (blocks.length > 0) extended.push({ role, content: blocks });
-  };
   for (const row of rows) {
-    if (row.replyContent !== null) add('assistant', row.replyContent as Block[]);
-    else if (row.type === 'agent.tool_result') add('user', [toolResult(row)]);
-    else add('user', row.content as Block[]);
+    if (row.replyContent !== null) add(extended, 'assistant', row.replyContent as Block[]);
+    else if (row.type === 'system.message') add(extended, 'system', row.content as Block[]);
+    else if (row.type === 'user.message') add(extended, 'user', row.content as Block[]);
+    else add(extended, 'user', [toolResult(row)]);
   }
   return extended;
+}
+
+/**
+ * Adds blocks to the end. A system message stands between a user's turn and the reply to it, so
+ * what the user says behind one goes before it.
+ */
+function add(messages: Message[], role: Message['role'], blocks: Block[]): void {
+  let at = messages.length;
+  while (role === 'user' && messages[at - 1]?.role === 'system') at -= 1;
+  const last = messages[at - 1];
+  if (last?.role === role) {
+    messages[at - 1] = { role, content: [...(last.content as Block[]), ...blocks] } as Message;
+  } else if (blocks.length > 0) messages.splice(at, 0, { role, content: blocks } as Message);
 }
 
 /**

@@ -56,7 +56,9 @@ create unique index environments_name on environments (workspace_id, name)
 create index environments_page on environments (workspace_id, created_at, id);
 
 -- One row a session, nothing else until its first event. The row is also the lock that puts all of
--- the session's appends in one order.
+-- the session's appends in one order. `waits` is {<id of the call's event>: {"for": "confirmation"
+-- | "result"}}; an accepted answer adds "answer" ("allow", "deny" or "result") with the "seq" and
+-- "event" that gave it, and the entry goes when the session's workflow has taken the answer up.
 create table sessions (
   id                 text primary key,
   workspace_id       text not null references workspaces (id),
@@ -67,7 +69,12 @@ create table sessions (
   environment        jsonb not null,        -- config snapshot: sessions keep what they began with
   title              text,
   metadata           jsonb not null default '{}',
+  budget             jsonb,                 -- wire shape; null: none, or removed
   status             text not null default 'idle',
+  stop_reason        text,                  -- of the newest idle; null while the session runs
+  waits              jsonb not null default '{}',   -- tool calls that wait for a client, see below
+  wake_at            timestamptz,           -- news that no waiting event tells of, not yet taken up
+  is_held            boolean not null default false,  -- the budget holds a turn that is not over
   created_at         timestamptz not null,
   updated_at         timestamptz not null,
   archived_at        timestamptz,
@@ -83,8 +90,10 @@ create table sessions (
   cache_read_input_tokens   bigint not null default 0,
   cache_creation_5m_tokens  bigint not null default 0,
   cache_creation_1h_tokens  bigint not null default 0,
-  list_cost                 numeric not null default 0,   -- exact US dollars
+  web_searches              bigint not null default 0,
+  list_cost                 numeric not null default 0,   -- of model tokens, exact US dollars
   price_version             text,
+  is_unpriced               boolean not null default false,   -- tokens without a list price
   active_ms                 bigint not null default 0,
   running_since             timestamptz,
   first_running_at          timestamptz,
@@ -99,3 +108,4 @@ alter table sessions set (fillfactor = 70);
 create index sessions_deleted on sessions (deleted_at) where deleted_at is not null;
 create index sessions_unreleased on sessions (archived_at)
   where archived_at is not null and released_at is null;
+create index sessions_waking on sessions (wake_at) where wake_at is not null;

@@ -10,6 +10,7 @@ import type {
   BetaManagedAgentsSessionEvent,
   BetaManagedAgentsStreamSessionEvents,
   EventListParams,
+  EventSendParams,
   EventStreamParams,
 } from '@anthropic-ai/sdk/resources/beta/sessions/events';
 import { conformingFetch } from './conformance.ts';
@@ -103,6 +104,11 @@ export class Talk {
   /** Sends each text as a message of its own, in one request. */
   async say(...texts: string[]): Promise<SessionEvent[]> {
     const events = texts.map((text) => message(text));
+    return (await this.client.beta.sessions.events.send(this.id, { events })).data ?? [];
+  }
+
+  /** Sends events as they are, in one request. */
+  async send(...events: EventSendParams['events']): Promise<SessionEvent[]> {
     return (await this.client.beta.sessions.events.send(this.id, { events })).data ?? [];
   }
 
@@ -255,6 +261,24 @@ export function textOf(...events: { content?: readonly object[] | null }[]): str
 /** The texts of all tool results, in their order. */
 export function resultsOf(events: readonly StreamEvent[]): string[] {
   return ofType(events, 'agent.tool_result').map((event) => textOf(event));
+}
+
+/** A client's answer to a call that asks. */
+export function confirmation(callId: string, result: 'allow' | 'deny', denyMessage?: string) {
+  const said = denyMessage === undefined ? {} : { deny_message: denyMessage };
+  return { type: 'user.tool_confirmation' as const, tool_use_id: callId, result, ...said };
+}
+
+/** A client's result of a custom tool. */
+export function customResult(callId: string, text: string) {
+  const content = [{ type: 'text' as const, text }];
+  return { type: 'user.custom_tool_result' as const, custom_tool_use_id: callId, content };
+}
+
+/** The calls that the newest idle waits for; empty where it waits for none. */
+export function waitingOf(events: readonly StreamEvent[]): string[] {
+  const reason = ofType(events, 'session.status_idle').at(-1)?.stop_reason;
+  return reason?.type === 'requires_action' ? reason.event_ids : [];
 }
 
 /** Why the last turn ended. */

@@ -8,6 +8,7 @@ import {
 } from '@anthropic-ai/sdk/lib/sessions/accumulate';
 import { expect, test } from 'vitest';
 import { replyEvents, replyEventId, tokenUsage } from '../../../activities/model/reply-events.ts';
+import type { BookedTool } from '../../../activities/model/tools.ts';
 import { PreviewWriter } from '../../../activities/model/preview-writer.ts';
 import { localPreviews, type PreviewFrame } from '../../../store/previews.ts';
 
@@ -15,7 +16,10 @@ const CONTEXT = {
   sessionId: 'sesn_1',
   threadId: 'sthr_1',
   key: 't1.r1.a1',
-  enabledTools: new Set(['bash']),
+  tools: new Map<string, BookedTool>([
+    ['bash', { name: 'bash', runsIn: 'sandbox', policy: 'always_allow' }],
+  ]),
+  verdicts: new Map(),
   redact: (value: string) => value.replaceAll('hunter2', '[redacted]'),
 };
 

@@ -19,7 +19,7 @@ import { createSessionRequest, updateSessionRequest } from '../../../protocol/se
 import { CLIENT_EVENTS } from './event-examples.ts';
 
 const TOOLSET = { type: 'agent_toolset_20260401' };
-const asking = { permission_policy: { type: 'always_ask' } };
+const judged = { permission_policy: { type: 'auto' } };
 
 const agent = (extra: object) => () => {
   refuseNotYetAgent(parseBody(createAgentRequest, { name: 'n', model: 'm', ...extra }));
@@ -49,19 +49,10 @@ describe('refused, with the field named', () => {
     ['model.speed', agent({ model: { id: 'm', speed: 'fast' } })],
     ['tools.0.type', agent({ tools: [{ type: 'mcp_toolset', mcp_server_name: 'd' }] })],
     [
-      'tools.1.type',
-      agent({
-        tools: [
-          TOOLSET,
-          { type: 'custom', name: 't', description: 'd', input_schema: { type: 'object' } },
-        ],
-      }),
-    ],
-    [
       'tools.0.default_config.permission_policy',
-      agent({ tools: [{ ...TOOLSET, default_config: asking }] }),
+      agent({ tools: [{ ...TOOLSET, default_config: judged }] }),
     ],
-    ['tools.0.configs', agent({ tools: [{ ...TOOLSET, configs: [{ name: 'bash', ...asking }] }] })],
+    ['tools.0.configs', agent({ tools: [{ ...TOOLSET, configs: [{ name: 'bash', ...judged }] }] })],
     ['tools.0.configs', agent({ tools: [{ ...TOOLSET, configs: [{ name: 'web_search' }] }] })],
     ['config.type', environment({ type: 'self_hosted' })],
     ['config.packages', environment({ type: 'cloud', packages: { pip: ['numpy'] } })],
@@ -90,9 +81,6 @@ describe('refused, with the field named', () => {
     ['vault_ids', sessionUpdate({ vault_ids: [] })],
     ['events.0.type', send(CLIENT_EVENTS['user.define_outcome'])],
     ['events.0.type', send(CLIENT_EVENTS['system.message'])],
-    ['events.0.type', send(CLIENT_EVENTS['user.custom_tool_result'])],
-    ['events.0.type', send(CLIENT_EVENTS['user.tool_result'])],
-    ['events.0.type', send(CLIENT_EVENTS['user.tool_confirmation'])],
     [
       'events.0.content',
       send({

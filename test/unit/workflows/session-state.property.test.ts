@@ -4,7 +4,10 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { byDepth } from '../../helpers/depth.ts';
-import { type Move, SessionWorld } from './session-world.ts';
+import { type CallKind, type Move, SessionWorld } from './session-world.ts';
+
+const call = fc.constantFrom<CallKind>('allowed', 'allowed', 'asked', 'custom');
+const isHeard = fc.boolean();
 
 const move: fc.Arbitrary<Move> = fc.oneof(
   fc.record({
@@ -14,10 +17,22 @@ const move: fc.Arbitrary<Move> = fc.oneof(
       'user.message' as const,
       'user.interrupt' as const,
     ),
-    isHeard: fc.boolean(),
+    isHeard,
   }),
-  fc.record({ do: fc.constant('reply' as const), calls: fc.nat({ max: 3 }) }),
-  fc.record({ do: fc.constantFrom('finish' as const, 'fail' as const, 'restart' as const) }),
+  fc.record({
+    do: fc.constant('answer' as const),
+    which: fc.nat({ max: 5 }),
+    isAllowed: fc.boolean(),
+    isHeard,
+  }),
+  fc.record({
+    do: fc.constant('reply' as const),
+    calls: fc.array(call, { maxLength: 3 }),
+    cost: fc.nat({ max: 3 }),
+  }),
+  fc.record({ do: fc.constant('finish' as const), isPartly: fc.boolean() }),
+  fc.record({ do: fc.constant('raise' as const), by: fc.integer({ min: 1, max: 5 }), isHeard }),
+  fc.record({ do: fc.constantFrom('fail' as const, 'restart' as const) }),
 );
 
 function play(moves: Move[]): SessionWorld {
@@ -54,12 +69,35 @@ test('every message is read once, in the order in which it was sent', () => {
   });
 });
 
-test('a parked session is idle, with nothing waiting and no call open', () => {
+test('a session with nothing left to do is idle, with no call open', () => {
   holds((world) => {
     expect(world.status).toBe('idle');
     expect(world.waiting).toEqual([]);
     expect(world.state.calls).toEqual([]);
     expect(world.state.phase).toBe('idle');
+  });
+});
+
+test('a call that asks runs only after it was allowed, and a denied one never', () => {
+  holds((world) => {
+    for (const [id, answer] of world.ran) {
+      const expected = world.kinds.get(id) === 'asked' ? 'allow' : undefined;
+      expect([id, answer]).toEqual([id, expected]);
+    }
+  });
+});
+
+test('a session that says it waits names calls that wait, and no others', () => {
+  holds((world) => {
+    for (const { reason, waiting } of world.idles) {
+      expect([reason, waiting.length > 0]).toEqual([reason, reason === 'requires_action']);
+    }
+  });
+});
+
+test('no request begins at or over the cap', () => {
+  holds((world) => {
+    for (const { cost, cap } of world.requests) expect(cost).toBeLessThan(cap);
   });
 });
 

@@ -2,8 +2,8 @@
 // managed-agents/tools. What the tools themselves promise is test/conformance/tools.test.ts.
 
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { TOOL_OUTPUT_CHARS_MAX } from '../../protocol/limits.ts';
-import { ofType, resultsOf, Scene, stopReasonOf, type Talk, typesOf } from '../helpers/scene.ts';
+import { TOOL_OUTPUT_CHARS_MAX } from '../../../protocol/limits.ts';
+import { ofType, resultsOf, Scene, stopReasonOf, type Talk, typesOf } from '../../helpers/scene.ts';
 
 let scene: Scene;
 let talk: Talk;
