@@ -293,12 +293,13 @@ export const SCRIPTED_DELAY_MS = 150;
  */
 export const SCRIPTED_WORD_MS = 20;
 /**
- * Most words of one `# tokens`, longest pause of one `# wait` or word, most repeats of one `#
- * fail`.
+ * Most words of one `# tokens`, longest pause of one `# wait`, `# stall` or word, most repeats of
+ * one failing line, largest number in a line that only counts (`# usage`, `# cut`, `# window`).
  */
 export const SCRIPTED_WORDS_MAX = 100_000;
 export const SCRIPTED_WAIT_MS_MAX = 600_000;
 export const SCRIPTED_FAIL_TIMES_MAX = 1000;
+export const SCRIPTED_COUNT_MAX = 1_000_000_000;
 /** `retry-after` of a scripted 429 where the line names none: short, as somebody waits for it. */
 export const SCRIPTED_RETRY_AFTER_SECONDS = 1;
 /** Tool output and command repeated in the closing reply, in characters. */
@@ -319,10 +320,26 @@ export const SCRIPTED_KEEP_ALIVE_MS = 120_000;
  */
 export const SCRIPTED_PARSED_TEXTS_MAX = 256;
 export const SCRIPTED_PARSED_TEXT_CHARS_MIN = 512;
+/** Context window of the scripted model, in tokens of its own estimate; `# window` changes it. */
+export const SCRIPTED_WINDOW_TOKENS = 200_000;
+/** Cached prompt prefixes remembered, each about 150 bytes; the one unused for longest goes. */
+export const SCRIPTED_CACHE_ENTRIES_MAX = 20_000;
+/**
+ * First lines of the requests that are none of the conversation: a summary of it is wanted; a tool
+ * call is to be judged (permission policy `auto`); and of the user message that holds a summary in
+ * place of what it summarises. Here, as the scripted model may import nothing else of ours.
+ */
+export const COMPACTION_MARKER = '[[holdfast:compact]]';
+export const JUDGE_MARKER = '[[holdfast:judge]]';
+export const SUMMARY_MARKER = '[[holdfast:summary]]';
 /** sdk 1.11.0: MessageCreateParams.messages. */
 export const MODEL_MESSAGES_MAX = 100_000;
 /** docs: build-with-claude/prompt-caching, breakpoints of one request. */
 export const CACHE_BREAKPOINTS_MAX = 4;
+/** The same page: positions one breakpoint looks back over, itself included, and lifetimes. */
+export const CACHE_LOOKBACK_POSITIONS = 20;
+export const CACHE_SHORT_MS = 300_000;
+export const CACHE_LONG_MS = 3_600_000;
 /** sdk 1.11.0: ThinkingConfigEnabled.budget_tokens. */
 export const THINKING_BUDGET_TOKENS_MIN = 1024;
 /** Time a worker has for one workflow task; a killed one is replaced after it (measured 5.1 s). */

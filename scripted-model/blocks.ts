@@ -11,7 +11,7 @@ const THOUGHT_MARK = 'T';
 const SIGNATURE_START = 'ScriptedThinking';
 
 /** A new id: the prefix, `01`, and 22 random characters. */
-export function newModelId(prefix: 'msg_' | 'req_'): string {
+export function newModelId(prefix: 'msg_' | 'req_' | 'srvtoolu_'): string {
   return `${prefix}01${randomChars(ID_RANDOM_CHARS)}`;
 }
 

@@ -2,15 +2,8 @@
 // Parsing is pure and never fails: a line that is no directive is prose and means nothing here, so
 // any text a person may write is a valid program. The table for people is docs/scripted-model.md.
 
-import {
-  SCRIPTED_FAIL_TIMES_MAX,
-  SCRIPTED_PARSED_TEXT_CHARS_MIN,
-  SCRIPTED_PARSED_TEXTS_MAX,
-  SCRIPTED_RETRY_AFTER_SECONDS,
-  SCRIPTED_WAIT_MS_MAX,
-  SCRIPTED_WORD_MS,
-  SCRIPTED_WORDS_MAX,
-} from '../protocol/limits.ts';
+import { SCRIPTED_PARSED_TEXT_CHARS_MIN, SCRIPTED_PARSED_TEXTS_MAX } from '../protocol/limits.ts';
+import { parseControl, type ControlDirective } from './control-lines.ts';
 
 export interface CallDirective {
   kind: 'call';
@@ -22,33 +15,11 @@ export interface CallDirective {
   joins: boolean;
 }
 
-export interface FailDirective {
-  kind: 'fail';
-  source: string;
-  /** HTTP status, 0 cuts the connection */
-  status: number;
-  times: number;
-  retryAfterSeconds: number | undefined;
-}
-
 export type Directive =
   | CallDirective
   | { kind: 'say'; source: string; lines: string[] }
-  | { kind: 'think'; source: string; text: string }
-  | { kind: 'wait'; source: string; ms: number }
-  | { kind: 'tokens'; source: string; words: number; wordMs: number }
-  | FailDirective
-  | { kind: 'refuse'; source: string }
-  | { kind: 'max_tokens'; source: string };
+  | ControlDirective;
 
-const THOUGHT = 'The next line of the script says what to do. Nothing speaks against it.';
-
-const SECONDS_PER_HOUR = 3600;
-
-/** Status 0 cuts the connection; others outside the error range make no sense and stay prose. */
-const FAILURE = /^# fail (0|[45]\d\d) (\d+)(?: (\d+))?$/;
-const WAIT = /^# wait (\d+)$/;
-const TOKENS = /^# tokens (\d+)(?: (\d+))?$/;
 const CALL = /^@(&?) ?([A-Za-z0-9_-]+)\s+(\{.*\})$/;
 
 /** Directives of long texts, by text: a thousand lines come with a thousand requests. */
@@ -141,38 +112,4 @@ function parseCall(source: string): Directive | undefined {
     const complaint = `I cannot read this line, its input is not valid JSON: ${source}`;
     return { kind: 'say', source, lines: [complaint] };
   }
-}
-
-function parseControl(source: string): Directive | undefined {
-  if (source === '# refuse') return { kind: 'refuse', source };
-  if (source === '# max_tokens') return { kind: 'max_tokens', source };
-  if (source === '# think') return { kind: 'think', source, text: THOUGHT };
-  if (source.startsWith('# think ')) return { kind: 'think', source, text: source.slice(8) };
-  const wait = WAIT.exec(source);
-  if (wait !== null) return { kind: 'wait', source, ms: bounded(wait[1], SCRIPTED_WAIT_MS_MAX) };
-  const tokens = TOKENS.exec(source);
-  if (tokens !== null) {
-    const words = bounded(tokens[1], SCRIPTED_WORDS_MAX);
-    const wordMs = bounded(tokens[2] ?? String(SCRIPTED_WORD_MS), SCRIPTED_WAIT_MS_MAX);
-    return { kind: 'tokens', source, words, wordMs };
-  }
-  return parseFailure(source);
-}
-
-function parseFailure(source: string): FailDirective | undefined {
-  const match = FAILURE.exec(source);
-  if (match === null) return undefined;
-  const status = Number(match[1]);
-  const retryAfter = match[3] === undefined ? undefined : bounded(match[3], SECONDS_PER_HOUR);
-  return {
-    kind: 'fail',
-    source,
-    status,
-    times: bounded(match[2], SCRIPTED_FAIL_TIMES_MAX),
-    retryAfterSeconds: retryAfter ?? (status === 429 ? SCRIPTED_RETRY_AFTER_SECONDS : undefined),
-  };
-}
-
-function bounded(digits: string | undefined, max: number): number {
-  return Math.min(Number(digits), max);
 }

@@ -5,7 +5,8 @@ import type Anthropic from '@anthropic-ai/sdk';
 import { SCRIPTED_JSON_DELTA_CHARS_MAX } from '../protocol/limits.ts';
 import { newModelId, newToolUseId, thinkingSignature } from './blocks.ts';
 import type { ReplyPlan, ReplyStep } from './reply.ts';
-import { CHARS_PER_TOKEN, tokensOf } from './usage.ts';
+import { outputUsage } from './usage.ts';
+import { searchBlocks } from './web-search.ts';
 
 export interface Reply {
   plan: ReplyPlan;
@@ -19,39 +20,23 @@ export interface Reply {
 export type ReplyPart =
   | { kind: 'event'; event: Anthropic.RawMessageStreamEvent }
   | { kind: 'pause'; ms: number }
+  | { kind: 'garbage' }
   | Extract<ReplyStep, { kind: 'fail' }>;
 
+const CUT: ReplyPart = { kind: 'fail', status: 0, retryAfterSeconds: undefined };
 const REFUSAL: Anthropic.RefusalStopDetails = {
   type: 'refusal',
   category: null,
   explanation: 'The script asked for a refusal.',
 };
 
-/** Drops what does not fit the output limit: text is cut, a call or a thought is left out whole. */
-export function fitOutput(plan: ReplyPlan, outputTokensMax: number): ReplyPlan {
-  let left = outputTokensMax;
-  const steps: ReplyStep[] = [];
-  for (const step of plan.steps) {
-    const tokens = stepTokens(step);
-    if (tokens <= left) {
-      left -= tokens;
-      steps.push(step);
-      continue;
-    }
-    if (step.kind === 'text') steps.push(...cutText(step, left));
-    return { steps, stopReason: 'max_tokens' };
-  }
-  return { ...plan, steps };
-}
-
 /** The whole message, for a request that does not stream. */
 export function messageOf(reply: Reply): Anthropic.Message {
-  const content: Anthropic.ContentBlock[] = [];
-  for (const { block } of blocksOf(reply)) content.push(block);
-  const { stopReason } = reply.plan;
+  const blocksOf = blockMaker(reply);
+  const { stopReason, steps } = reply.plan;
   return {
     ...emptyMessage(reply),
-    content,
+    content: steps.flatMap((step) => blocksOf(step).map(({ block }) => block)),
     stop_reason: stopReason,
     stop_details: stopReason === 'refusal' ? REFUSAL : null,
     usage: { ...reply.usage, ...outputUsage(reply.plan) },
@@ -60,16 +45,38 @@ export function messageOf(reply: Reply): Anthropic.Message {
 
 /** The stream of a reply, in the upstream's order of events. */
 export function* replyParts(reply: Reply): Generator<ReplyPart> {
+  let cutAfter: number | undefined;
+  for (const part of wholeParts(reply)) {
+    if (part.kind === 'cut') {
+      cutAfter = Math.min(part.after, cutAfter ?? part.after);
+    } else if (cutAfter === undefined || part.kind !== 'event') {
+      yield part;
+    } else {
+      const { event: kept, left } = cutEvent(part.event, cutAfter);
+      if (kept !== undefined) yield event(kept);
+      cutAfter = left;
+    }
+    if (cutAfter === 0) {
+      yield CUT;
+      return;
+    }
+  }
+}
+
+function* wholeParts(
+  reply: Reply,
+): Generator<ReplyPart | Extract<ReplyStep, { kind: 'cut' }>, undefined> {
   yield event({ type: 'message_start', message: emptyMessage(reply) });
-  const blocks = blocksOf(reply);
+  const blocksOf = blockMaker(reply);
   let index = 0;
   for (const step of reply.plan.steps) {
     if (step.kind === 'wait') yield { kind: 'pause', ms: step.ms };
-    else if (step.kind === 'fail') {
-      yield step;
-      return;
-    } else {
-      yield* blockParts(index, blocks.next().value!);
+    if (step.kind === 'cut') yield step;
+    if (step.kind === 'stall') yield* [{ kind: 'pause', ms: step.ms } as const, CUT];
+    if (step.kind === 'fail' || step.kind === 'garbage') yield step;
+    if (ENDS.has(step.kind)) return;
+    for (const planned of blocksOf(step)) {
+      yield* blockParts(index, planned);
       index += 1;
     }
   }
@@ -82,43 +89,71 @@ export function* replyParts(reply: Reply): Generator<ReplyPart> {
       input_tokens: reply.usage.input_tokens,
       cache_creation_input_tokens: reply.usage.cache_creation_input_tokens,
       cache_read_input_tokens: reply.usage.cache_read_input_tokens,
-      server_tool_use: null,
+      server_tool_use: reply.usage.server_tool_use,
       ...outputUsage(reply.plan),
     },
   });
   yield event({ type: 'message_stop' });
 }
 
-interface PlannedBlock {
-  step: Exclude<ReplyStep, { kind: 'wait' | 'fail' }>;
-  block: Anthropic.TextBlock | Anthropic.ThinkingBlock | Anthropic.ToolUseBlock;
+const ENDS: ReadonlySet<ReplyStep['kind']> = new Set(['stall', 'fail', 'garbage']);
+
+/**
+ * What of an event still goes out before the cut, and how much may come after it: a delta of text
+ * counts as one, one of a tool input by its characters. A reply that is shorter ends at the cut.
+ */
+function cutEvent(
+  value: Anthropic.RawMessageStreamEvent,
+  left: number,
+): { event: Anthropic.RawMessageStreamEvent | undefined; left: number } {
+  if (value.type === 'message_delta') return { event: undefined, left: 0 };
+  if (value.type !== 'content_block_delta') return { event: value, left };
+  const { delta } = value;
+  if (delta.type === 'input_json_delta') {
+    const partial_json = delta.partial_json.slice(0, left);
+    return {
+      event: { ...value, delta: { ...delta, partial_json } },
+      left: left - partial_json.length,
+    };
+  }
+  return { event: value, left: delta.type === 'signature_delta' ? left : left - 1 };
 }
 
-function* blocksOf({ plan, isThinkingOmitted }: Reply): Generator<PlannedBlock, undefined> {
+interface PlannedBlock {
+  step: ReplyStep;
+  block:
+    | Anthropic.TextBlock
+    | Anthropic.ThinkingBlock
+    | Anthropic.ToolUseBlock
+    | Anthropic.ServerToolUseBlock
+    | Anthropic.WebSearchToolResultBlock;
+}
+
+/** Makes the blocks of one step after the other; ids depend on what stands before. */
+function blockMaker({ isThinkingOmitted }: Reply): (step: ReplyStep) => PlannedBlock[] {
   let hasThought = false;
-  for (const step of plan.steps) {
+  let id = '';
+  return (step) => {
     switch (step.kind) {
       case 'thinking': {
         hasThought = true;
         const thinking = isThinkingOmitted ? '' : step.text;
         const signature = thinkingSignature(thinking);
-        yield { step, block: { type: 'thinking', thinking, signature } };
-        break;
+        return [{ step, block: { type: 'thinking', thinking, signature } }];
       }
       case 'text':
-        yield { step, block: { type: 'text', text: step.deltas.join(''), citations: null } };
-        break;
+        return [{ step, block: { type: 'text', text: step.deltas.join(''), citations: null } }];
       case 'tool_use': {
         const { name, input } = step;
-        const id = newToolUseId(hasThought);
-        yield { step, block: { type: 'tool_use', id, name, input, caller: { type: 'direct' } } };
-        break;
+        if (!step.repeatsId) id = newToolUseId(hasThought);
+        return [{ step, block: { type: 'tool_use', id, name, input, caller: { type: 'direct' } } }];
       }
-      case 'wait':
-      case 'fail':
-        break;
+      case 'search':
+        return searchBlocks(step.query).map((block) => ({ step, block }));
+      default:
+        return [];
     }
-  }
+  };
 }
 
 function* blockParts(index: number, { step, block }: PlannedBlock): Generator<ReplyPart> {
@@ -140,7 +175,8 @@ function* blockParts(index: number, { step, block }: PlannedBlock): Generator<Re
       }
       break;
     }
-    case 'tool_use': {
+    case 'tool_use':
+    case 'server_tool_use': {
       const json = JSON.stringify(block.input);
       yield delta({ type: 'input_json_delta', partial_json: '' });
       for (let at = 0; at < json.length; at += SCRIPTED_JSON_DELTA_CHARS_MAX) {
@@ -149,6 +185,8 @@ function* blockParts(index: number, { step, block }: PlannedBlock): Generator<Re
       }
       break;
     }
+    case 'web_search_tool_result':
+      break;
   }
   yield event({ type: 'content_block_stop', index });
 }
@@ -160,7 +198,10 @@ function emptied(block: PlannedBlock['block']): PlannedBlock['block'] {
     case 'text':
       return { ...block, text: '' };
     case 'tool_use':
+    case 'server_tool_use':
       return { ...block, input: {} };
+    case 'web_search_tool_result':
+      return block;
   }
 }
 
@@ -182,44 +223,4 @@ function emptyMessage({ model, usage }: Reply): Anthropic.Message {
 
 function event(value: Anthropic.RawMessageStreamEvent): ReplyPart {
   return { kind: 'event', event: value };
-}
-
-function outputUsage({ steps }: ReplyPlan): {
-  output_tokens: number;
-  output_tokens_details: Anthropic.OutputTokensDetails | null;
-} {
-  let total = 0;
-  let thinking = 0;
-  for (const step of steps) {
-    const tokens = stepTokens(step);
-    total += tokens;
-    if (step.kind === 'thinking') thinking += tokens;
-  }
-  const details = thinking === 0 ? null : { thinking_tokens: thinking };
-  return { output_tokens: Math.max(1, total), output_tokens_details: details };
-}
-
-function stepTokens(step: ReplyStep): number {
-  switch (step.kind) {
-    case 'thinking':
-      return tokensOf(step.text);
-    case 'text':
-      return tokensOf(step.deltas.join(''));
-    case 'tool_use':
-      return tokensOf(step.name + JSON.stringify(step.input));
-    case 'wait':
-    case 'fail':
-      return 0;
-  }
-}
-
-function cutText(step: Extract<ReplyStep, { kind: 'text' }>, tokens: number): ReplyStep[] {
-  const deltas: string[] = [];
-  let room = tokens * CHARS_PER_TOKEN;
-  for (const delta of step.deltas) {
-    if (room <= 0) break;
-    deltas.push(delta.slice(0, room));
-    room -= delta.length;
-  }
-  return deltas.join('').trim() === '' ? [] : [{ ...step, deltas }];
 }

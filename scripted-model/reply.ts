@@ -1,31 +1,47 @@
 // Decides one reply: a request's conversation in, the plan of its content blocks out. Pure and
 // without a clock, so the same request always gets the same plan; how a plan becomes bytes is in
-// stream.ts.
+// output.ts and stream.ts.
 
-import type Anthropic from '@anthropic-ai/sdk';
-import {
-  SCRIPTED_COMMAND_ECHO_CHARS_MAX,
-  SCRIPTED_OUTPUT_ECHO_CHARS_MAX,
-  TOOL_NAME_CHARS_MAX,
-} from '../protocol/limits.ts';
-import {
-  summaryHead,
-  yieldsToLaterText,
-  type Conversation,
-  type PendingDirective,
-} from './conversation.ts';
-import { writeDirectives, type CallDirective } from './directives.ts';
+import { TOOL_NAME_CHARS_MAX } from '../protocol/limits.ts';
+import { describeBlocks } from './block-sizes.ts';
+import { closing } from './closing.ts';
+import type { UsageCounts } from './control-lines.ts';
+import { yieldsToLaterText, type Conversation, type PendingDirective } from './conversation.ts';
+import type { CallDirective, Directive } from './directives.ts';
+import { writeSummary } from './markers.ts';
 
 export type ReplyStep =
   | { kind: 'thinking'; text: string }
   | { kind: 'text'; deltas: string[]; deltaMs: number }
-  | { kind: 'tool_use'; name: string; input: Record<string, unknown> }
+  | {
+      kind: 'tool_use';
+      name: string;
+      input: Record<string, unknown>;
+      /** whether it carries the id of the tool use before it */
+      repeatsId: boolean;
+    }
+  | { kind: 'search'; query: string }
   | { kind: 'wait'; ms: number }
+  /** the rest breaks off after so many deltas, or characters of a tool input */
+  | { kind: 'cut'; after: number }
+  | { kind: 'stall'; ms: number }
+  | { kind: 'garbage' }
   | { kind: 'fail'; status: number; retryAfterSeconds: number | undefined };
+
+export type ReplyStopReason =
+  | 'end_turn'
+  | 'tool_use'
+  | 'max_tokens'
+  | 'model_context_window_exceeded'
+  | 'refusal';
 
 export interface ReplyPlan {
   steps: ReplyStep[];
-  stopReason: 'end_turn' | 'tool_use' | 'max_tokens' | 'refusal';
+  stopReason: ReplyStopReason;
+  /** counts that the reply reports instead of its own */
+  usage: UsageCounts | undefined;
+  /** web searches to report beside those of the steps */
+  searches: number;
 }
 
 export interface ReplyOptions {
@@ -33,84 +49,154 @@ export interface ReplyOptions {
   attempt: number;
   /** names of the tools that the request offers */
   toolNames: readonly string[];
+  /** whether the request offers a web search that the server runs */
+  hasWebSearch: boolean;
   /** whether the reply may think */
   isThinkingAllowed: boolean;
-  /** whether the caller wants a summary that replaces these messages */
-  isCompaction: boolean;
+}
+
+interface Draft extends Omit<ReplyPlan, 'stopReason'> {
+  conversation: Conversation;
+  options: ReplyOptions;
+  /** attempts that the lines so far have spoilt */
+  spoilt: number;
+  repeatsId: boolean;
 }
 
 const CUT_TEXT = 'This reply was cut by its output limit, in the middle of a';
+const BLANK_TEXT = '   ';
 const WORDS = ['the', 'quiet', 'harbour', 'keeps', 'its', 'boats', 'through', 'every', 'storm'];
-
-const GREETING = [
-  'I am the scripted model of Holdfast: I do what the lines of your message say. ',
-  'Send me something like this:\n\n',
-  '$ uname -a\n= I am looking around.\n$& sleep 1; date\n$& sleep 1; date\n',
-  '@write {"file_path": "notes.txt", "content": "hello"}\n\n',
-  'A line with `$` runs a command, `$&` lines run side by side, `@tool {json}` calls any tool, ',
-  '`=` says something. `# think`, `# wait 1000`, `# tokens 50`, `# fail 529 2`, `# refuse` and ',
-  '`# max_tokens` do what they say. With a model key, a real model answers instead.',
-];
 
 /** Plans the reply that answers the first pending directives, up to the next call or the end. */
 export function planReply(conversation: Conversation, options: ReplyOptions): ReplyPlan {
-  if (options.isCompaction) return textPlan([summaryOf(conversation)]);
-  const steps: ReplyStep[] = [];
-  const pending = conversation.pending.filter(
-    (line) => !line.isOvertaken || !yieldsToLaterText(line.directive),
-  );
-  let failures = 0;
+  const draft: Draft = {
+    conversation,
+    options,
+    steps: [],
+    usage: undefined,
+    searches: 0,
+    spoilt: 0,
+    repeatsId: false,
+  };
+  const pending = lasting(conversation);
   for (const [at, { directive }] of pending.entries()) {
-    switch (directive.kind) {
-      case 'call':
-        steps.push(...callGroup(pending, at, options.toolNames));
-        return { steps, stopReason: 'tool_use' };
-      case 'say':
-        steps.push({ kind: 'text', deltas: withLineEnds(directive.lines), deltaMs: 0 });
-        break;
-      case 'tokens':
-        if (directive.words === 0) break;
-        steps.push({ kind: 'text', deltas: words(directive.words), deltaMs: directive.wordMs });
-        break;
-      case 'think':
-        if (options.isThinkingAllowed) steps.push({ kind: 'thinking', text: directive.text });
-        break;
-      case 'wait':
-        steps.push({ kind: 'wait', ms: directive.ms });
-        break;
-      case 'fail': {
-        failures += directive.times;
-        if (options.attempt > failures) break;
-        const { status, retryAfterSeconds } = directive;
-        steps.push({ kind: 'fail', status, retryAfterSeconds });
-        return { steps, stopReason: 'end_turn' };
-      }
-      case 'refuse':
-        return { steps, stopReason: 'refusal' };
-      case 'max_tokens':
-        if (!hasText(steps)) steps.push({ kind: 'text', deltas: [CUT_TEXT], deltaMs: 0 });
-        return { steps, stopReason: 'max_tokens' };
+    if (directive.kind === 'call') {
+      addCalls(draft, pending.slice(at));
+      return finished(draft, 'tool_use');
     }
+    addContent(draft, directive);
+    const stopReason = addEnding(draft, directive) ?? addSpoiling(draft, directive);
+    if (stopReason !== undefined) return finished(draft, stopReason);
   }
-  if (!hasText(steps)) steps.push({ kind: 'text', deltas: closing(conversation), deltaMs: 0 });
-  return { steps, stopReason: 'end_turn' };
+  if (!hasText(draft)) addText(draft, closing(conversation, searchedIn(draft)));
+  return finished(draft, 'end_turn');
 }
 
-function callGroup(
-  pending: readonly PendingDirective[],
-  first: number,
-  toolNames: readonly string[],
-): ReplyStep[] {
+/** Plans the summary that replaces the conversation. */
+export function planSummary(conversation: Conversation): ReplyPlan {
+  const left = lasting(conversation).map(({ directive }) => directive);
+  const text = writeSummary({ ...conversation, left });
+  const steps: ReplyStep[] = [{ kind: 'text', deltas: [text], deltaMs: 0 }];
+  return { steps, stopReason: 'end_turn', usage: undefined, searches: 0 };
+}
+
+function lasting({ pending }: Conversation): PendingDirective[] {
+  return pending.filter((line) => !line.isOvertaken || !yieldsToLaterText(line.directive));
+}
+
+function finished({ steps, usage, searches }: Draft, stopReason: ReplyStopReason): ReplyPlan {
+  return { steps, stopReason, usage, searches };
+}
+
+function addContent(draft: Draft, directive: Directive): void {
+  const { steps, options, conversation } = draft;
+  switch (directive.kind) {
+    case 'say':
+      addText(draft, withLineEnds(directive.lines));
+      break;
+    case 'say_blocks':
+      addText(draft, [describeBlocks(conversation.newestBlocks)]);
+      break;
+    case 'tokens':
+      if (directive.words > 0) addText(draft, words(directive.words), directive.wordMs);
+      break;
+    case 'think':
+      if (options.isThinkingAllowed) steps.push({ kind: 'thinking', text: directive.text });
+      break;
+    case 'search':
+      if (options.hasWebSearch) steps.push({ kind: 'search', query: directive.query });
+      else addText(draft, [`No web search is offered to me: ${directive.query}`]);
+      break;
+    case 'wait':
+      steps.push({ kind: 'wait', ms: directive.ms });
+      break;
+    case 'usage':
+      draft.usage = directive.counts;
+      break;
+    case 'searches':
+      draft.searches += directive.count;
+      break;
+    default:
+      break;
+  }
+}
+
+function addEnding(draft: Draft, { kind }: Directive): ReplyStopReason | undefined {
+  if (kind === 'refuse') return 'refusal';
+  if (kind !== 'max_tokens' && kind !== 'window_stop') return undefined;
+  if (!hasText(draft)) addText(draft, [CUT_TEXT]);
+  return kind === 'max_tokens' ? 'max_tokens' : 'model_context_window_exceeded';
+}
+
+/**
+ * Adds what spoils a reply so often, counted by its attempts and one line after the other; what
+ * ends the reply returns a reason.
+ */
+function addSpoiling(draft: Draft, directive: Directive): ReplyStopReason | undefined {
+  if (!('times' in directive)) return undefined;
+  const before = draft.spoilt;
+  draft.spoilt += directive.times;
+  const { attempt } = draft.options;
+  if (attempt <= before || attempt > draft.spoilt) return undefined;
+  const { steps } = draft;
+  switch (directive.kind) {
+    case 'fail': {
+      const { status, retryAfterSeconds } = directive;
+      steps.push({ kind: 'fail', status, retryAfterSeconds });
+      return 'end_turn';
+    }
+    case 'garbage':
+      steps.push({ kind: 'garbage' });
+      return 'end_turn';
+    case 'stall':
+      steps.push({ kind: 'stall', ms: directive.ms });
+      return 'end_turn';
+    case 'empty':
+      draft.steps = steps.filter(({ kind }) => kind === 'wait');
+      return 'end_turn';
+    case 'blank':
+      draft.steps = steps.filter(({ kind }) => kind === 'wait');
+      addText(draft, [BLANK_TEXT]);
+      return 'end_turn';
+    case 'cut':
+      steps.push({ kind: 'cut', after: directive.after });
+      return undefined;
+    case 'repeat_id':
+      draft.repeatsId = true;
+      return undefined;
+  }
+}
+
+function addCalls(draft: Draft, pending: readonly PendingDirective[]): void {
   const calls: CallDirective[] = [];
-  for (const { directive } of pending.slice(first)) {
+  for (const { directive } of pending) {
     if (directive.kind !== 'call' || (calls.length > 0 && !directive.joins)) break;
     calls.push(directive);
   }
-  return calls.map(({ tool, input }) => ({
-    kind: 'tool_use',
-    name: offeredName(tool, toolNames),
-    input,
-  }));
+  for (const [at, { tool, input }] of calls.entries()) {
+    const name = offeredName(tool, draft.options.toolNames);
+    draft.steps.push({ kind: 'tool_use', name, input, repeatsId: draft.repeatsId && at === 1 });
+  }
 }
 
 /**
@@ -131,47 +217,16 @@ function isMcpName(name: string, tool: string): boolean {
   return cut !== undefined && tool.length > cut.length && tool.startsWith(cut);
 }
 
-function closing({ ran, lastResult, hasProgram }: Conversation): string[] {
-  if (ran.length === 0) return hasProgram ? ['Done.'] : GREETING;
-  const last = ran.at(-1)!;
-  const names = [...new Set(ran.slice(-3).map(nameOf))].map((name) => `\`${name}\``);
-  const what =
-    ran.length <= 3
-      ? `I ran ${names.join(', ')}. `
-      : `I ran ${ran.length} calls, last ${names.at(-1)}. `;
-  if (lastResult === undefined || lastResult.tool_use_id !== last.id) return [what];
-  const output = resultText(lastResult).trim();
-  const verb = lastResult.is_error === true ? 'It failed' : 'It answered';
-  if (output === '') return [what, lastResult.is_error === true ? 'It failed.' : 'No output.'];
-  return [what, `${verb}:\n\n${shortened(output, SCRIPTED_OUTPUT_ECHO_CHARS_MAX)}`];
+function addText({ steps }: Draft, deltas: string[], deltaMs = 0): void {
+  steps.push({ kind: 'text', deltas, deltaMs });
 }
 
-function nameOf({ name, input }: Anthropic.ToolUseBlockParam): string {
-  const { command } = (input ?? {}) as { command?: unknown };
-  const label = name === 'bash' && typeof command === 'string' ? command : name;
-  return shortened(label.split('\n')[0]!, SCRIPTED_COMMAND_ECHO_CHARS_MAX);
-}
-
-function resultText({ content }: Anthropic.ToolResultBlockParam): string {
-  if (content === undefined || typeof content === 'string') return content ?? '';
-  return content
-    .map((block) => (block.type === 'text' ? block.text : `(${block.type})`))
-    .join('\n');
-}
-
-/** What is left, in a text that is a program itself and goes on when it comes from a user. */
-function summaryOf({ doneCount, pending }: Conversation): string {
-  const rest = pending.map(({ directive }) => directive);
-  const left = rest.length === 0 ? '' : ` Left to do:\n${writeDirectives(rest)}`;
-  return summaryHead(doneCount) + left;
-}
-
-function textPlan(deltas: string[]): ReplyPlan {
-  return { steps: [{ kind: 'text', deltas, deltaMs: 0 }], stopReason: 'end_turn' };
-}
-
-function hasText(steps: readonly ReplyStep[]): boolean {
+function hasText({ steps }: Draft): boolean {
   return steps.some(({ kind }) => kind === 'text');
+}
+
+function searchedIn({ steps }: Draft): string[] {
+  return steps.flatMap((step) => (step.kind === 'search' ? [step.query] : []));
 }
 
 function withLineEnds(lines: readonly string[]): string[] {
@@ -183,8 +238,4 @@ function words(count: number): string[] {
     const word = WORDS[at % WORDS.length]!;
     return at < count - 1 ? `${word} ` : word;
   });
-}
-
-function shortened(text: string, charsMax: number): string {
-  return text.length <= charsMax ? text : `${text.slice(0, charsMax)}…`;
 }

@@ -9,6 +9,7 @@ import {
   MODEL_MESSAGES_MAX,
   THINKING_BUDGET_TOKENS_MIN,
 } from '../protocol/limits.ts';
+import { hasSystemRole } from './models.ts';
 import { invalid } from './request-error.ts';
 import { checkTranscript, isRecord } from './transcript-rules.ts';
 
@@ -18,8 +19,11 @@ export interface MessagesRequest {
   messages: Anthropic.MessageParam[];
   stream?: boolean;
   system?: string | Anthropic.TextBlockParam[];
-  tools?: { name: string }[];
+  tools?: { name?: string; type?: string | null }[];
+  tool_choice?: unknown;
   thinking?: { type: string; display?: string | null };
+  output_config?: { effort?: string | null };
+  speed?: string | null;
   cache_control?: Anthropic.CacheControlEphemeral | null;
 }
 
@@ -59,12 +63,12 @@ export function checkRequest(body: unknown, forCount = false): MessagesRequest {
   if (messages.length > MODEL_MESSAGES_MAX) {
     invalid('messages', `at most ${MODEL_MESSAGES_MAX} messages are allowed`);
   }
-  const marked = checkTranscript(messages) + countMarked(body['system'], body['tools']);
-  const breakpoints = marked + (body['cache_control'] == null ? 0 : 1);
-  if (breakpoints > CACHE_BREAKPOINTS_MAX) {
-    const found = `${breakpoints} were found`;
-    invalid('cache_control', `at most ${CACHE_BREAKPOINTS_MAX} breakpoints are allowed, ${found}`);
-  }
+  const marks = [
+    ...marksOf(body['tools'], body['system']),
+    ...checkTranscript(messages, hasSystemRole(body['model'])),
+  ];
+  if (body['cache_control'] != null) marks.push(body['cache_control']);
+  checkBreakpoints(marks);
   return body as unknown as MessagesRequest;
 }
 
@@ -136,8 +140,30 @@ function checkOutput(config: unknown): void {
   }
 }
 
-function countMarked(...lists: unknown[]): number {
+/** Checks the breakpoints in the order of the prompt: how many, and which lives how long. */
+function checkBreakpoints(marks: readonly unknown[]): void {
+  if (marks.length > CACHE_BREAKPOINTS_MAX) {
+    const found = `${marks.length} were found`;
+    invalid('cache_control', `at most ${CACHE_BREAKPOINTS_MAX} breakpoints are allowed, ${found}`);
+  }
+  let isShort = false;
+  for (const mark of marks) {
+    if (!isRecord(mark) || mark['type'] !== 'ephemeral') {
+      invalid('cache_control.type', '"ephemeral" is expected');
+    }
+    const { ttl = '5m' } = mark;
+    if (ttl !== '5m' && ttl !== '1h') invalid('cache_control.ttl', '"5m" or "1h" is expected');
+    if (ttl === '1h' && isShort) {
+      invalid('cache_control.ttl', 'a breakpoint of 1h may not come after one of 5m');
+    }
+    isShort ||= ttl === '5m';
+  }
+}
+
+function marksOf(...lists: unknown[]): unknown[] {
   return lists
-    .flatMap((list) => (Array.isArray(list) ? list : []))
-    .filter((item) => isRecord(item) && item['cache_control'] != null).length;
+    .flatMap((list) => (Array.isArray(list) ? (list as unknown[]) : []))
+    .flatMap((item) =>
+      isRecord(item) && item['cache_control'] != null ? [item['cache_control']] : [],
+    );
 }

@@ -13,16 +13,17 @@ import {
   SCRIPTED_KEEP_ALIVE_MS,
   SCRIPTED_WAIT_MS_MAX,
 } from '../protocol/limits.ts';
+import { planAnswer } from './answer.ts';
 import { newModelId } from './blocks.ts';
-import { readConversation } from './conversation.ts';
 import { modelInfo, modelPage } from './models.ts';
-import { fitOutput, type Reply } from './output.ts';
+import type { Reply } from './output.ts';
+import { PromptCache } from './prompt-cache.ts';
+import { readPrompt, toTokens } from './prompt.ts';
 import { describeMessages, nowMs, RecentRequests, type RecentRequest } from './recent-requests.ts';
 import { errorBody, RequestError } from './request-error.ts';
-import { planReply, type ReplyPlan } from './reply.ts';
-import { checkRequest, type MessagesRequest } from './request.ts';
+import { checkRequest } from './request.ts';
 import { failureOf, sendFailure, sendJson, sendReply, streamReply } from './stream.ts';
-import { inputTokensOf, usageOf } from './usage.ts';
+import { usageOf } from './usage.ts';
 
 export interface ScriptedModelOptions {
   /** time to the first token of a reply */
@@ -37,23 +38,29 @@ interface Exchange {
   signal: AbortSignal;
 }
 
+/** What the server remembers of earlier requests; no word of a reply depends on it. */
+interface Memory {
+  recent: RecentRequests;
+  cache: PromptCache;
+}
+
 /** Builds the server, not yet listening. */
 export function createScriptedModel(options: ScriptedModelOptions): Server {
-  const recent = new RecentRequests();
+  const memory: Memory = { recent: new RecentRequests(), cache: new PromptCache() };
   const server = createServer({ keepAliveTimeout: SCRIPTED_KEEP_ALIVE_MS }, (request, response) => {
     const gone = new AbortController();
     response.once('close', () => gone.abort());
     const requestId = newModelId('req_');
     response.setHeader('request-id', requestId);
     const exchange = { request, response, requestId, signal: gone.signal };
-    route(exchange, recent, options).catch((error: unknown) => fail(exchange, error));
+    route(exchange, memory, options).catch((error: unknown) => fail(exchange, error));
   });
   return server;
 }
 
 async function route(
   exchange: Exchange,
-  recent: RecentRequests,
+  memory: Memory,
   options: ScriptedModelOptions,
 ): Promise<void> {
   const { request, response } = exchange;
@@ -64,16 +71,17 @@ async function route(
   }
   if (request.method === 'GET' && path === '/recent-requests') {
     const after = Number(url.searchParams.get('after') ?? 0);
-    const data = recent.list(after, url.searchParams.get('contains') ?? '');
+    const data = memory.recent.list(after, url.searchParams.get('contains') ?? '');
     return sendJson(response, 200, { data });
   }
   checkHeaders(request);
   if (request.method === 'POST' && path === '/v1/messages') {
-    return answerMessages(exchange, recent.begin(exchange.requestId), options);
+    const entry = memory.recent.begin(exchange.requestId);
+    return answerMessages(exchange, entry, { ...options, cache: memory.cache });
   }
   if (request.method === 'POST' && path === '/v1/messages/count_tokens') {
     const counted = checkRequest(await readJson(request), true);
-    return sendJson(response, 200, { input_tokens: inputTokensOf(counted) });
+    return sendJson(response, 200, { input_tokens: toTokens(readPrompt(counted).chars) });
   }
   if (request.method === 'GET' && path === '/v1/models') {
     return sendJson(response, 200, modelPage());
@@ -89,9 +97,13 @@ async function route(
 async function answerMessages(
   exchange: Exchange,
   entry: RecentRequest,
-  options: ScriptedModelOptions,
+  { delayMs, cache }: ScriptedModelOptions & { cache: PromptCache },
 ): Promise<void> {
   const { request, response, requestId, signal } = exchange;
+  const onCut = (): void => {
+    entry.status = 0;
+  };
+  const context = { requestId, signal, onCut };
   response.once('close', () => {
     entry.is_aborted = !response.writableEnded && entry.status !== 0;
   });
@@ -100,12 +112,16 @@ async function answerMessages(
     entry.model = asked.model;
     entry.attempt = attemptOf(request);
     describeMessages(entry, asked.messages);
-    const plan = planFor(asked, request, entry.attempt);
+    const prompt = readPrompt(asked);
+    const plan = planAnswer(asked, {
+      promptTokens: toTokens(prompt.chars),
+      attempt: entry.attempt,
+    });
     const isStream = asked.stream === true;
     const failing = failureOf(plan, isStream);
-    entry.status = failing?.failure.status ?? (isCut(plan) ? 0 : 200);
+    entry.status = failing?.failure.status ?? 200;
     if (failing !== undefined) {
-      await sendFailure(response, failing, { requestId, signal });
+      await sendFailure(response, failing, context);
       return;
     }
     entry.stop_reason = plan.stopReason;
@@ -113,33 +129,18 @@ async function answerMessages(
     const reply: Reply = {
       plan,
       model: asked.model,
-      usage: usageOf(asked),
+      usage: usageOf(prompt, cache.use(prompt, nowMs()), plan),
       isThinkingOmitted: asked.thinking?.display === 'omitted',
     };
-    if (options.delayMs > 0) await sleep(options.delayMs, undefined, { signal });
-    if (isStream) await streamReply(response, reply, { requestId, signal });
-    else await sendReply(response, reply, signal);
+    if (delayMs > 0) await sleep(delayMs, undefined, { signal });
+    if (isStream) await streamReply(response, reply, context);
+    else await sendReply(response, reply, context);
   } catch (error) {
     if (error instanceof RequestError) entry.status = error.status;
     throw error;
   } finally {
     entry.ended_at_ms = nowMs();
   }
-}
-
-/** Whether the connection is to be cut in the middle of the reply. */
-function isCut({ steps }: ReplyPlan): boolean {
-  return steps.some((step) => step.kind === 'fail' && step.status === 0);
-}
-
-function planFor(asked: MessagesRequest, request: IncomingMessage, attempt: number): ReplyPlan {
-  const plan = planReply(readConversation(asked.messages), {
-    attempt,
-    toolNames: (asked.tools ?? []).map(({ name }) => name),
-    isThinkingAllowed: asked.thinking?.type !== 'disabled',
-    isCompaction: request.headers['x-holdfast-purpose'] === 'compaction',
-  });
-  return fitOutput(plan, asked.max_tokens);
 }
 
 /** Our own header says it from 1 on, the official SDK's counts its own retries from 0. */

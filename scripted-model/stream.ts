@@ -14,13 +14,24 @@ const STREAM_HEADERS = {
   'content-type': 'text/event-stream; charset=utf-8',
   'cache-control': 'no-cache',
 };
+const JSON_HEADERS = { 'content-type': 'application/json' };
 const PING = frame({ type: 'ping' });
+const GARBAGE = 'event: content_block_delta\ndata: {"type":"content_block_delta","ind\n\n';
+const GARBAGE_BODY = '{"type":"message","content":[{';
+
+export interface SendContext {
+  requestId: string;
+  /** fires when the client hangs up */
+  signal: AbortSignal;
+  /** called right before the connection is cut on purpose */
+  onCut: () => void;
+}
 
 /** Streams a reply; rejects with an `AbortError` when the signal fires first. */
 export async function streamReply(
   response: ServerResponse,
   reply: Reply,
-  context: { requestId: string; signal: AbortSignal },
+  context: SendContext,
 ): Promise<void> {
   response.writeHead(200, STREAM_HEADERS);
   let buffer = '';
@@ -44,8 +55,10 @@ export async function streamReply(
       if (waitMs < 1) continue;
       await flush();
       await sleep(waitMs, undefined, { signal: context.signal });
+    } else if (part.kind === 'garbage') {
+      buffer += GARBAGE;
     } else if (part.status === 0) {
-      await cutConnection(response, buffer);
+      await cutConnection(response, buffer, context);
       return;
     } else {
       buffer += frame(errorBody(part.status, failureMessage(part), context.requestId));
@@ -58,12 +71,19 @@ export async function streamReply(
 export async function sendReply(
   response: ServerResponse,
   reply: Reply,
-  signal: AbortSignal,
+  context: SendContext,
 ): Promise<void> {
-  const ms = durationMs(reply.plan.steps);
-  if (ms > 0) await sleep(ms, undefined, { signal });
-  sendJson(response, 200, messageOf(reply));
+  const { steps } = reply.plan;
+  const at = steps.findIndex(({ kind }) => SPOILING.has(kind));
+  const ms = durationMs(at < 0 ? steps : steps.slice(0, at + 1));
+  if (ms > 0) await sleep(ms, undefined, { signal: context.signal });
+  if (at < 0) return sendJson(response, 200, messageOf(reply));
+  if (steps[at]?.kind !== 'garbage') return cutConnection(response, '', context);
+  response.writeHead(200, JSON_HEADERS);
+  response.end(GARBAGE_BODY);
 }
+
+const SPOILING: ReadonlySet<ReplyStep['kind']> = new Set(['cut', 'stall', 'garbage']);
 
 /**
  * The failure that answers the whole request, with the pause before it: one that comes before
@@ -84,11 +104,11 @@ export function failureOf(
 export async function sendFailure(
   response: ServerResponse,
   { failure, afterMs }: { failure: Failure; afterMs: number },
-  context: { requestId: string; signal: AbortSignal },
+  context: SendContext,
 ): Promise<void> {
   if (afterMs > 0) await sleep(afterMs, undefined, { signal: context.signal });
   if (failure.status === 0) {
-    await cutConnection(response, '');
+    await cutConnection(response, '', context);
     return;
   }
   if (failure.retryAfterSeconds !== undefined) {
@@ -100,7 +120,7 @@ export async function sendFailure(
 
 /** Answers with a JSON body. */
 export function sendJson(response: ServerResponse, status: number, body: unknown): void {
-  response.writeHead(status, { 'content-type': 'application/json' });
+  response.writeHead(status, JSON_HEADERS);
   response.end(JSON.stringify(body));
 }
 
@@ -113,7 +133,12 @@ function failureMessage({ status }: Failure): string {
 }
 
 /** Sends what there is, then drops the socket without an end of the body. */
-async function cutConnection(response: ServerResponse, rest: string): Promise<void> {
+async function cutConnection(
+  response: ServerResponse,
+  rest: string,
+  { onCut }: SendContext,
+): Promise<void> {
+  onCut();
   if (rest !== '') await new Promise((resolve) => response.write(rest, resolve));
   response.destroy();
 }
@@ -121,7 +146,7 @@ async function cutConnection(response: ServerResponse, rest: string): Promise<vo
 function durationMs(steps: readonly ReplyStep[]): number {
   let ms = 0;
   for (const step of steps) {
-    if (step.kind === 'wait') ms += step.ms;
+    if (step.kind === 'wait' || step.kind === 'stall') ms += step.ms;
     if (step.kind === 'text') ms += step.deltaMs * step.deltas.length;
   }
   return ms;

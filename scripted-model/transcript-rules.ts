@@ -1,10 +1,11 @@
 // The rules a transcript keeps, as the upstream enforces them: who speaks first and last, that
 // every tool use has its one result in the message right after it, that thinking comes back
-// unchanged. These are the checks that catch a transcript built wrongly after a crash, a retry or
-// an interrupt.
+// unchanged, where a system message may stand. These are the checks that catch a transcript built
+// wrongly after a crash, a retry or an interrupt.
 
 import { isOwnSignature, isThoughtToolUse } from './blocks.ts';
-import { invalid } from './request-error.ts';
+import { checkResultContent, checkRichContent, isRichContent } from './content-rules.ts';
+import { invalid, RequestError } from './request-error.ts';
 
 type Block = Record<string, unknown>;
 
@@ -34,23 +35,33 @@ const BLOCK_FIELDS: Readonly<Record<string, ReadonlySet<string>>> = {
   redacted_thinking: new Set(['type', 'data']),
   tool_use: new Set(['type', 'id', 'name', 'input', 'caller', 'cache_control', 'toolset_name']),
   tool_result: new Set('type tool_use_id content is_error cache_control toolset_name'.split(' ')),
+  server_tool_use: new Set(['type', 'id', 'name', 'input', 'caller', 'cache_control']),
+  web_search_tool_result: new Set('type tool_use_id content caller cache_control'.split(' ')),
 };
-const ASSISTANT_ONLY = new Set(['tool_use', 'thinking', 'redacted_thinking']);
+const ASSISTANT_ONLY = new Set(
+  'tool_use thinking redacted_thinking server_tool_use web_search_tool_result'.split(' '),
+);
 const THINKING: ReadonlySet<unknown> = new Set(['thinking', 'redacted_thinking']);
 
-/** Checks the messages and returns their cache breakpoints' count; throws a `RequestError`. */
-export function checkTranscript(messages: readonly unknown[]): number {
+/**
+ * Checks the messages and returns their cache breakpoints in order; throws a `RequestError`.
+ * `hasSystemRole` says whether the model takes system messages among them.
+ */
+export function checkTranscript(messages: readonly unknown[], hasSystemRole: boolean): unknown[] {
   const turns: Turn[] = [];
-  let marked = 0;
+  const marks: unknown[] = [];
   for (const [at, message] of messages.entries()) {
     const { role, blocks } = checkMessage(message, at);
     let index = 0;
     for (const block of blocks) {
       checkBlock(block, role, { at, index });
-      if (block['cache_control'] != null) marked += 1;
+      if (block['cache_control'] != null) marks.push(block['cache_control']);
       index += 1;
     }
-    if (role === 'system') continue;
+    if (role === 'system') {
+      checkSystemRole(messages, at, hasSystemRole);
+      continue;
+    }
     const last = turns.at(-1);
     // Neighbours of one role are one turn. sdk 1.11.0: MessageCreateParams.messages.
     if (last?.role === role) last.blocks = [...last.blocks, ...blocks];
@@ -62,8 +73,9 @@ export function checkTranscript(messages: readonly unknown[]): number {
     invalid('messages', 'the conversation must end with a user message, prefill is not supported');
   }
   checkToolPairs(turns);
+  checkSearchPairs(turns);
   checkLastThinking(turns.at(-2));
-  return marked;
+  return marks;
 }
 
 /** Says whether a value is an object with fields, not an array. */
@@ -91,6 +103,28 @@ function checkMessage(message: unknown, at: number): Message {
   return { role, blocks: content as Block[] };
 }
 
+/** docs: build-with-claude/mid-conversation-system-messages, supported models and placement. */
+function checkSystemRole(messages: readonly unknown[], at: number, hasSystemRole: boolean): void {
+  if (!hasSystemRole) throw new RequestError(400, "role 'system' is not supported on this model");
+  const path = `messages.${at}`;
+  if (at === 0) invalid(path, "use the top-level 'system' parameter for the initial system prompt");
+  const before = messages[at - 1];
+  if (!isRecord(before) || (before['role'] !== 'user' && !endsInServerTool(before))) {
+    invalid(path, "role 'system' must follow a user message or a server tool use");
+  }
+  const after = messages[at + 1];
+  if (after !== undefined && (!isRecord(after) || after['role'] !== 'assistant')) {
+    invalid(path, "role 'system' must precede an 'assistant' message or end the array");
+  }
+}
+
+function endsInServerTool({ role, content }: Record<string, unknown>): boolean {
+  const last: unknown = role === 'assistant' && Array.isArray(content) ? content.at(-1) : undefined;
+  return isRecord(last) && SERVER_TOOL.has(last['type']);
+}
+
+const SERVER_TOOL: ReadonlySet<unknown> = new Set(['server_tool_use', 'web_search_tool_result']);
+
 function checkBlock(block: Block, role: Message['role'], place: Place): void {
   if (!isRecord(block)) wrong(place, '', 'an object is expected');
   const { type } = block;
@@ -104,6 +138,13 @@ function checkBlock(block: Block, role: Message['role'], place: Place): void {
   if (ASSISTANT_ONLY.has(type) && role !== 'assistant') {
     wrong(place, '', `a ${type} block belongs into an assistant message`);
   }
+  if (role === 'system' && type !== 'text') {
+    wrong(place, '', 'a system message holds text alone');
+  }
+  if (isRichContent(type)) {
+    if (role !== 'user') wrong(place, '', `a ${type} block belongs into a user message`);
+    checkRichContent(block, (field, message) => wrong(place, field, message));
+  }
   switch (type) {
     case 'text':
       checkText(block, place);
@@ -112,6 +153,7 @@ function checkBlock(block: Block, role: Message['role'], place: Place): void {
       checkThinking(block, place);
       break;
     case 'tool_use':
+    case 'server_tool_use':
       checkToolUse(block, place);
       break;
     case 'tool_result':
@@ -146,16 +188,12 @@ function checkToolUse({ id, name, input }: Block, place: Place): void {
   if (!isRecord(input)) wrong(place, 'input', 'an object is expected');
 }
 
-function checkToolResult({ tool_use_id: id, content }: Block, place: Place): void {
+function checkToolResult(block: Block, place: Place): void {
+  const { tool_use_id: id, content, is_error: isError } = block;
   if (typeof id !== 'string') wrong(place, 'tool_use_id', 'the field is required');
   if (content === undefined || typeof content === 'string') return;
   if (!Array.isArray(content)) wrong(place, 'content', 'a string or an array is expected');
-  for (const block of content) {
-    if (!isRecord(block)) wrong(place, 'content', 'an array of blocks is expected');
-    if (block['type'] === 'text' && block['text'] === '') {
-      wrong(place, 'content', 'a text block may not be empty');
-    }
-  }
+  checkResultContent(content, isError === true, (field, message) => wrong(place, field, message));
 }
 
 /** Every tool use is answered once, in the very next message and before anything else in it. */
@@ -198,6 +236,19 @@ function checkResults(blocks: readonly Block[], at: number, open: Set<string>): 
   if (open.size > 0) {
     const ids = [...open].join(', ');
     invalid(`messages.${at}`, `tool_use without a tool_result right after it: ${ids}`);
+  }
+}
+
+/** What a search on the server's side found comes back behind the call of that search. */
+function checkSearchPairs(turns: readonly Turn[]): void {
+  for (const { at, blocks } of turns) {
+    const asked = new Set<unknown>();
+    for (const { type, id, tool_use_id: answers } of blocks) {
+      if (type === 'server_tool_use') asked.add(id);
+      if (type !== 'web_search_tool_result' || asked.delete(answers)) continue;
+      const reason = 'no server_tool_use of this id stands before it';
+      invalid(`messages.${at}`, `web_search_tool_result of ${String(answers)}: ${reason}`);
+    }
   }
 }
 

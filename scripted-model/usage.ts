@@ -1,114 +1,81 @@
-// Token counts without a tokenizer: four characters are a token. Prompt-cache counts are an
-// estimate from the request alone: what stands before the last assistant message was in the request
-// before this one, so where breakpoints cover it, it is read from the cache. Equal requests have
-// equal counts, also after a restart or a retry, which keeps undisturbed and disturbed runs
-// comparable.
+// What a reply reports as its usage: the request's tokens and how the prompt cache served them, the
+// output's tokens, web searches; or the counts that the script names instead.
 
 import type Anthropic from '@anthropic-ai/sdk';
-import { blocksOf } from './conversation.ts';
-import type { MessagesRequest } from './request.ts';
+import type { CacheUse } from './prompt-cache.ts';
+import { tokensOf, toTokens, type Prompt } from './prompt.ts';
+import type { ReplyPlan, ReplyStep } from './reply.ts';
 
-export const CHARS_PER_TOKEN = 4;
-/** An image or a document by reference counts as this many characters, about 1,500 tokens. */
-const MEDIA_CHARS = 6000;
-
-interface Breakpoint {
-  /** characters of the prompt up to and with the marked block */
-  chars: number;
-  ttl: '5m' | '1h';
-}
-
-interface Prompt {
-  chars: number;
-  breakpoints: Breakpoint[];
-  /** characters before the last assistant message: what an earlier request has sent already */
-  sentBeforeChars: number;
-}
-
-/** Tokens of a text, at least one. */
-export function tokensOf(text: string): number {
-  return Math.max(1, Math.ceil(text.length / CHARS_PER_TOKEN));
-}
-
-/** Tokens of the whole prompt, cached or not. */
-export function inputTokensOf(request: MessagesRequest): number {
-  return toTokens(measure(request).chars);
-}
-
-/** Usage of a request as `message_start` shows it, one output token counted. */
-export function usageOf(request: MessagesRequest): Anthropic.Usage {
-  const { chars, breakpoints, sentBeforeChars } = measure(request);
-  const last = breakpoints.at(-1);
-  const written = last?.chars ?? 0;
-  // A breakpoint behind the last assistant message moves along with the conversation: the request
-  // before had it at its own end.
-  const read =
-    written > sentBeforeChars
-      ? sentBeforeChars
-      : (breakpoints.findLast((point) => point.chars <= sentBeforeChars)?.chars ?? 0);
-  const total = toTokens(chars);
-  const cacheRead = toTokens(read);
-  const cacheCreation = toTokens(written) - cacheRead;
-  const isLong = last?.ttl === '1h';
+/** Usage as `message_start` shows it, one output token counted. */
+export function usageOf(prompt: Prompt, cached: CacheUse, plan: ReplyPlan): Anthropic.Usage {
   return {
-    input_tokens: total - cacheRead - cacheCreation,
-    cache_creation_input_tokens: cacheCreation,
-    cache_read_input_tokens: cacheRead,
-    cache_creation: {
-      ephemeral_5m_input_tokens: isLong ? 0 : cacheCreation,
-      ephemeral_1h_input_tokens: isLong ? cacheCreation : 0,
-    },
+    ...inputUsage(prompt, cached, plan),
     output_tokens: 1,
     output_tokens_details: null,
-    server_tool_use: null,
+    server_tool_use: searchUsage(plan),
     service_tier: 'standard',
     speed: 'standard',
     inference_geo: 'not_available',
   };
 }
 
-/** Measures in the order of the cache's hierarchy: tools, system, messages. */
-function measure(request: MessagesRequest): Prompt {
-  const prompt: Prompt = { chars: 0, breakpoints: [], sentBeforeChars: 0 };
-  const add = (value: object, chars: number): void => {
-    prompt.chars += chars;
-    const { cache_control: control } = value as { cache_control?: Anthropic.CacheControlEphemeral };
-    if (control != null) prompt.breakpoints.push({ chars: prompt.chars, ttl: control.ttl ?? '5m' });
+/** Output of a whole reply, thinking told apart. */
+export function outputUsage({
+  steps,
+  usage,
+}: ReplyPlan): Pick<Anthropic.Usage, 'output_tokens' | 'output_tokens_details'> {
+  if (usage !== undefined) return { output_tokens: usage.output, output_tokens_details: null };
+  let total = 0;
+  let thinking = 0;
+  for (const step of steps) {
+    const tokens = stepTokens(step);
+    total += tokens;
+    if (step.kind === 'thinking') thinking += tokens;
+  }
+  const details = thinking === 0 ? null : { thinking_tokens: thinking };
+  return { output_tokens: Math.max(1, total), output_tokens_details: details };
+}
+
+/** Output tokens of one step. */
+export function stepTokens(step: ReplyStep): number {
+  switch (step.kind) {
+    case 'thinking':
+      return tokensOf(step.text);
+    case 'text':
+      return tokensOf(step.deltas.join(''));
+    case 'tool_use':
+      return tokensOf(step.name + JSON.stringify(step.input));
+    case 'search':
+      return tokensOf(step.query);
+    default:
+      return 0;
+  }
+}
+
+type InputUsage = Pick<
+  Anthropic.Usage,
+  'input_tokens' | 'cache_creation_input_tokens' | 'cache_read_input_tokens' | 'cache_creation'
+>;
+
+function inputUsage(prompt: Prompt, cached: CacheUse, { usage }: ReplyPlan): InputUsage {
+  const { readChars, longChars, shortChars } = cached;
+  // Ends are rounded, not lengths, so that the counts add up to the whole prompt.
+  const read = toTokens(readChars);
+  const long = toTokens(readChars + longChars) - read;
+  const short = toTokens(readChars + longChars + shortChars) - read - long;
+  const input = toTokens(prompt.chars) - read - long - short;
+  return {
+    input_tokens: usage?.input ?? input,
+    cache_read_input_tokens: usage?.cache_read ?? read,
+    cache_creation_input_tokens: (usage?.cache_5m ?? short) + (usage?.cache_1h ?? long),
+    cache_creation: {
+      ephemeral_5m_input_tokens: usage?.cache_5m ?? short,
+      ephemeral_1h_input_tokens: usage?.cache_1h ?? long,
+    },
   };
-  for (const tool of request.tools ?? []) add(tool, charsOf(tool));
-  const { system } = request;
-  if (typeof system === 'string') prompt.chars += system.length;
-  else for (const block of system ?? []) add(block, block.text.length);
-  for (const message of request.messages) {
-    if (message.role === 'assistant') prompt.sentBeforeChars = prompt.chars;
-    for (const block of blocksOf(message)) add(block, charsOf(block));
-  }
-  const control = request.cache_control;
-  if (control != null) prompt.breakpoints.push({ chars: prompt.chars, ttl: control.ttl ?? '5m' });
-  return prompt;
 }
 
-/** Characters of everything a model reads in a JSON value; bytes of media count flat. */
-function charsOf(value: unknown): number {
-  if (typeof value === 'string') return value.length;
-  if (typeof value !== 'object' || value === null) return 1;
-  let chars = 0;
-  if (Array.isArray(value)) {
-    for (const item of value) chars += charsOf(item);
-    return chars;
-  }
-  const record = value as Record<string, unknown>;
-  const type = record['type'];
-  // Nearly all of a transcript is this, so it is worth its line.
-  if (type === 'text' && typeof record['text'] === 'string') return record['text'].length;
-  if (type === 'base64' || type === 'url' || type === 'file') return MEDIA_CHARS;
-  // for-in makes no arrays; these are plain objects from JSON.
-  for (const key in record) {
-    if (key !== 'cache_control') chars += key.length + charsOf(record[key]);
-  }
-  return chars;
-}
-
-function toTokens(chars: number): number {
-  return Math.ceil(chars / CHARS_PER_TOKEN);
+function searchUsage({ steps, searches }: ReplyPlan): Anthropic.ServerToolUsage | null {
+  const count = searches + steps.filter(({ kind }) => kind === 'search').length;
+  return count === 0 ? null : { web_search_requests: count, web_fetch_requests: 0 };
 }

@@ -13,13 +13,13 @@ export interface RunningModel {
   stop(): Promise<void>;
 }
 
-/** Starts a scripted model of the test's own; retries are off, so that failures are seen. */
+/** Starts a scripted model of the test's own; retries are off, failures are seen, not logged. */
 export async function startModel(delayMs = 0): Promise<RunningModel> {
   const server = createScriptedModel({ delayMs });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const client = new Anthropic({ baseURL: url, apiKey: 'x', maxRetries: 0 });
+  const client = new Anthropic({ baseURL: url, apiKey: 'x', maxRetries: 0, logLevel: 'off' });
   const stop = async (): Promise<void> => {
     server.closeAllConnections();
     await new Promise((resolve) => server.close(resolve));

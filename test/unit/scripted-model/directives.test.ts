@@ -61,6 +61,32 @@ describe('lines that are directives', () => {
     ]);
   });
 
+  it('lines that spoil a reply come once where they name no number', () => {
+    const text = '# cut 3\n# cut 3 2\n# stall 5\n# garbage\n# empty 4\n# blank\n# repeat-id 2';
+    expect(parseDirectives(text)).toMatchObject([
+      { kind: 'cut', after: 3, times: 1 },
+      { kind: 'cut', after: 3, times: 2 },
+      { kind: 'stall', ms: 5, times: 1 },
+      { kind: 'garbage', times: 1 },
+      { kind: 'empty', times: 4 },
+      { kind: 'blank', times: 1 },
+      { kind: 'repeat_id', times: 2 },
+    ]);
+  });
+
+  it('lines that count, search or set carry what they name', () => {
+    const setting = '# usage cache_5m=2 input=1\n# searches 3\n# window 9';
+    const text = `${setting}\n# search a b?\n# window-stop\n# say-blocks`;
+    expect(parseDirectives(text)).toMatchObject([
+      { counts: { input: 1, output: 0, cache_read: 0, cache_5m: 2, cache_1h: 0 } },
+      { kind: 'searches', count: 3 },
+      { kind: 'window', tokens: 9 },
+      { kind: 'search', query: 'a b?' },
+      { kind: 'window_stop' },
+      { kind: 'say_blocks' },
+    ]);
+  });
+
   it('numbers beyond their bound are cut to it', () => {
     expect(parseDirectives('# wait 99999999999')).toMatchObject([{ ms: 600_000 }]);
   });
@@ -81,6 +107,13 @@ describe('prose', () => {
     ['# A heading'],
     ['# wait for it'],
     ['# fail 200 1'],
+    ['# garbage collection'],
+    ['# cut'],
+    ['# usage of the tool'],
+    ['# usage input=many'],
+    ['# window shopping'],
+    ['# judge allow'],
+    ['# done 3'],
     [' $ indented'],
     ['- $ ls'],
   ])('%s', (text) => expect(parseDirectives(text)).toEqual([]));

@@ -27,6 +27,19 @@ describe('a program', () => {
     expect(await dialogue.play()).toEqual(['bash:a | read:{"file_path":"f"}', 'bash:c', 'end']);
   });
 
+  it('sends forty calls of two kinds in one reply, and takes their results back', async () => {
+    const lines = Array.from({ length: 40 }, (_, at) =>
+      at % 2 === 0 ? `$& echo ${at}` : `@& read {"file_path":"${at}"}`,
+    );
+    const dialogue = new Dialogue(model.client).say(`${lines.join('\n')}\n\n$ after`);
+    const reply = await dialogue.ask();
+    const uses = reply.content.filter((block) => block.type === 'tool_use');
+    expect(uses.map(({ name }) => name)).toEqual(lines.map((_, at) => (at % 2 ? 'read' : 'bash')));
+    expect(new Set(uses.map(({ id }) => id)).size).toBe(40);
+    dialogue.answer('ok');
+    expect(await dialogue.play()).toEqual(['bash:after', expect.stringContaining('41 calls')]);
+  });
+
   it('takes lines of a steering message after those it has', async () => {
     const dialogue = new Dialogue(model.client).say('$ a\n$ b');
     await dialogue.ask();
@@ -66,6 +79,27 @@ describe('a program', () => {
 });
 
 describe('tool names', () => {
+  it('a custom tool is called by its name, with the input as written', async () => {
+    const tools = [tool('bash'), tool('lookup_order')];
+    const dialogue = new Dialogue(model.client, { tools });
+    const said = dialogue.say('@lookup_order {"id": "A-1", "deep": {"list": [1, null, true]}}');
+    expect((await said.ask()).content).toMatchObject([
+      { name: 'lookup_order', input: { id: 'A-1', deep: { list: [1, null, true] } } },
+    ]);
+  });
+
+  it('a custom tool wins over an MCP tool of the same own name', async () => {
+    const tools = [tool('mcp__tickets__create'), tool('create')];
+    const dialogue = new Dialogue(model.client, { tools }).say('@create {}');
+    expect(inShort(await dialogue.ask())).toBe('create:{}');
+  });
+
+  it('server tools without a name are no hindrance', async () => {
+    const toolset = { type: 'computer_toolset_20260801' } as unknown as Anthropic.ToolUnion;
+    const dialogue = new Dialogue(model.client, { tools: [toolset, tool('mcp__wiki__find')] });
+    expect(inShort(await dialogue.say('@find {}').ask())).toBe('mcp__wiki__find:{}');
+  });
+
   it('a tool that is not offered is called all the same', async () => {
     const dialogue = new Dialogue(model.client, { tools: [tool('bash')] }).say('@nothing {}');
     expect(inShort(await dialogue.ask())).toBe('nothing:{}');
@@ -144,21 +178,6 @@ describe('endings', () => {
     expect(reply.stop_reason).toBe('max_tokens');
     expect(inShort(reply)).toHaveLength(20);
     expect(reply.usage.output_tokens).toBe(5);
-  });
-});
-
-describe('compaction', () => {
-  it('the summary says what is done and goes on from there', async () => {
-    const dialogue = new Dialogue(model.client).say('$ a\n$& b\n$& c\n\n$& d\n= end');
-    await dialogue.ask();
-    dialogue.answer('ok').say('Summarise the conversation.');
-    const reply = await dialogue.ask({ 'x-holdfast-purpose': 'compaction' });
-    const summary = inShort(reply);
-    expect(summary).toContain('1 directives are done.');
-    const next = new Dialogue(model.client).say(`<summary>${summary}\n</summary>`);
-    expect(await next.play()).toEqual(['bash:b | bash:c', 'bash:d', 'end']);
-    const again = await next.say('Summarise.').ask({ 'x-holdfast-purpose': 'compaction' });
-    expect(inShort(again)).toContain('5 directives are done.');
   });
 });
 
