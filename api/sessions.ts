@@ -1,6 +1,7 @@
 // Sessions: create, list, retrieve, update, archive, delete. docs: managed-agents/sessions and
 // managed-agents/session-operations. What is sent into one is session-events.ts's.
 
+import { withClearedOverrides } from '../protocol/agent-overrides.ts';
 import { refuseNotYetSession } from '../protocol/not-yet.ts';
 import { parseBody, parseQuery } from '../protocol/parse.ts';
 import {
@@ -9,15 +10,18 @@ import {
   updateSessionRequest,
 } from '../protocol/sessions.ts';
 import { terminateSession } from '../store/session-life.ts';
+import { updateSession as applyUpdate } from '../store/session-update.ts';
 import * as store from '../store/sessions.ts';
 import { readJsonBody } from './body.ts';
 import { type ApiRequest, cursorOf, pathId, queryOf } from './request.ts';
 
 /** POST /v1/sessions */
 export async function createSession(request: ApiRequest) {
-  const body = parseBody(createSessionRequest, (await readJsonBody(request.context)).value);
+  const { value } = await readJsonBody(request.context);
+  const body = parseBody(createSessionRequest, withClearedOverrides(value));
   refuseNotYetSession(body);
-  const agent = typeof body.agent === 'string' ? { id: body.agent } : body.agent;
+  const agent =
+    typeof body.agent === 'string' ? { type: 'agent' as const, id: body.agent } : body.agent;
   const { session, ring } = await store.createSession(request.deps.sql, {
     workspaceId: request.workspaceId,
     agentId: agent.id,
@@ -26,6 +30,9 @@ export async function createSession(request: ApiRequest) {
     title: body.title ?? null,
     metadata: body.metadata ?? {},
     initialEvents: body.initial_events ?? [],
+    budget: body.budget ?? null,
+    overrides: agent.type === 'agent_with_overrides' ? agent : undefined,
+    check: () => {},
   });
   if (ring !== null) void request.deps.doorbell.ring(session.id, ring);
   return session;
@@ -65,7 +72,12 @@ export async function updateSession(request: ApiRequest) {
   const key = sessionKey(request);
   const body = parseBody(updateSessionRequest, (await readJsonBody(request.context)).value);
   refuseNotYetSession(body);
-  return store.updateSession(request.deps.sql, key, body);
+  const { session, ring } = await applyUpdate(request.deps.sql, key, {
+    request: body,
+    checkBudget: () => {},
+  });
+  if (ring !== null) void request.deps.doorbell.ring(key.sessionId, { ...ring, resumed: true });
+  return session;
 }
 
 /** POST /v1/sessions/{session_id}/archive */

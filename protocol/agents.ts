@@ -262,11 +262,15 @@ export function sameAgentVersion(a: AgentVersionFields, b: AgentVersionFields): 
  * Resolves `model`. docs: managed-agents/agent-setup: the object is replaced whole, but the same id
  * without `effort` keeps the stored effort; another id takes the default.
  */
-function modelFromRequest(request: ModelRequest, stored: ModelConfig | undefined): ModelConfig {
+export function modelFromRequest(
+  request: ModelRequest,
+  stored: ModelConfig | undefined,
+  within = '',
+): ModelConfig {
   const given = typeof request === 'string' ? { id: request } : request;
   const kept = given.id === stored?.id && given.effort === undefined ? stored.effort : undefined;
   const named = typeof given.effort === 'string' ? { type: given.effort } : given.effort;
-  if (named != null) checkEffort(given.id, named.type);
+  if (named != null) checkEffort(given.id, named.type, within);
   const effort = kept ?? named;
   return {
     id: given.id,
@@ -277,15 +281,15 @@ function modelFromRequest(request: ModelRequest, stored: ModelConfig | undefined
 }
 
 /** behaviour.md 5.1: a level that the model does not have is a 400, not a turn that fails later. */
-function checkEffort(modelId: string, level: Effort): void {
+function checkEffort(modelId: string, level: Effort, within: string): void {
   const levels = effortOf(modelId)?.levels;
   if (levels === undefined || levels.includes(level)) return;
-  if (levels.length === 0) refuse('model.effort', `\`${modelId}\` takes no effort`);
+  if (levels.length === 0) refuse(`${within}model.effort`, `\`${modelId}\` takes no effort`);
   const listed = levels.map((each) => `"${each}"`).join(', ');
-  refuse('model.effort', `\`${modelId}\` takes one of ${listed}`);
+  refuse(`${within}model.effort`, `\`${modelId}\` takes one of ${listed}`);
 }
 
-function resolvedSkills(skills: CreateAgentRequest['skills'] | null): Agent['skills'] {
+export function resolvedSkills(skills: CreateAgentRequest['skills'] | null): Agent['skills'] {
   return (skills ?? []).map((skill) => ({ ...skill, version: skill.version ?? 'latest' }));
 }
 
@@ -296,22 +300,28 @@ function textOrNull(text: string | null | undefined): string | null {
 /**
  * Refuses parts that contradict each other; returns the fields. docs: managed-agents/mcp-connector.
  */
-function fitting(fields: AgentVersionFields): AgentVersionFields {
+export function fitting<F extends Pick<AgentVersionFields, 'tools' | 'mcp_servers' | 'skills'>>(
+  fields: F,
+  within = '',
+): F {
   const declared = new Set(fields.mcp_servers.map((server) => server.name));
   const used = new Set<string>();
   for (const [index, tool] of fields.tools.entries()) {
     if (tool.type !== 'mcp_toolset') continue;
     used.add(tool.mcp_server_name);
     if (!declared.has(tool.mcp_server_name)) {
-      refuse(`tools.${index}.mcp_server_name`, 'expected the name of an entry of mcp_servers');
+      refuse(
+        `${within}tools.${index}.mcp_server_name`,
+        'expected the name of an entry of mcp_servers',
+      );
     }
   }
   const unused = fields.mcp_servers.findIndex((server) => !used.has(server.name));
   if (unused >= 0)
-    refuse(`mcp_servers.${unused}`, 'expected an mcp_toolset in tools that names it');
+    refuse(`${within}mcp_servers.${unused}`, 'expected an mcp_toolset in tools that names it');
   const canRead = builtInToolSettings(fields.tools, 'read')?.enabled === true;
   if (fields.skills.length > 0 && !canRead)
-    refuse('skills', 'expected the read tool to be enabled');
+    refuse(`${within}skills`, 'expected the read tool to be enabled');
   return fields;
 }
 

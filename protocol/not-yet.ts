@@ -11,7 +11,8 @@ import type { ClientEventParams } from './events.ts';
 import type { CreateSessionRequest, UpdateSessionRequest } from './sessions.ts';
 import { type ToolRequest, WEB_TOOLS } from './tools.ts';
 
-type AgentRequest = CreateAgentRequest | UpdateAgentRequest;
+/** The fields of an agent, wherever a request has them. */
+type AgentRequest = Partial<CreateAgentRequest> | UpdateAgentRequest;
 type ModelObject = Exclude<CreateAgentRequest['model'], string>;
 type EnvironmentRequest = CreateEnvironmentRequest | UpdateEnvironmentRequest;
 type SessionRequest = CreateSessionRequest | UpdateSessionRequest;
@@ -67,9 +68,6 @@ const ENVIRONMENT: readonly NotYet<EnvironmentRequest>[] = [
 ];
 
 const SESSION: readonly NotYet<SessionRequest>[] = [
-  ['agent.type', ({ agent }) => isOverridden(agent), 'agent overrides'],
-  ['agent.tools', ({ agent }) => isAgentUpdate(agent, 'tools'), 'new tools for a session'],
-  ['agent.mcp_servers', ({ agent }) => isAgentUpdate(agent, 'mcp_servers'), 'MCP servers'],
   ['budget', ({ budget }) => budget != null, 'budgets'],
   [
     'resources',
@@ -88,10 +86,10 @@ const EVENT: readonly NotYet<ClientEventParams>[] = [
 ];
 
 /** Refuses what agents cannot have yet, in a create as in an update. Throws 400. */
-export function refuseNotYetAgent(request: AgentRequest): void {
-  refuse(AGENT, request, '');
+export function refuseNotYetAgent(request: AgentRequest, within = ''): void {
+  refuse(AGENT, request, within);
   for (const [index, tool] of (request.tools ?? []).entries()) {
-    refuse(TOOL, tool, `tools.${index}.`);
+    refuse(TOOL, tool, `${within}tools.${index}.`);
   }
 }
 
@@ -103,6 +101,8 @@ export function refuseNotYetEnvironment(request: EnvironmentRequest): void {
 /** Refuses what sessions cannot have yet, in a create as in an update. Throws 400. */
 export function refuseNotYetSession(request: SessionRequest): void {
   refuse(SESSION, request, '');
+  // Overrides and updates have the names of the agent's own fields.
+  if (typeof request.agent === 'object') refuseNotYetAgent(request.agent, 'agent.');
   if ('initial_events' in request) refuseNotYetEvents(request.initial_events, 'initial_events');
 }
 
@@ -155,14 +155,6 @@ function packagesOf({ config }: EnvironmentRequest) {
 function limitedOf({ config }: EnvironmentRequest): Partial<LimitedRequest> {
   const networking = config?.type === 'cloud' ? config.networking : undefined;
   return networking?.type === 'limited' ? networking : {};
-}
-
-function isOverridden(agent: SessionRequest['agent']): boolean {
-  return typeof agent === 'object' && 'type' in agent && agent.type === 'agent_with_overrides';
-}
-
-function isAgentUpdate(agent: SessionRequest['agent'], field: 'tools' | 'mcp_servers'): boolean {
-  return typeof agent === 'object' && !('type' in agent) && agent[field] !== undefined;
 }
 
 function hasFileSource(event: ClientEventParams): boolean {

@@ -73,6 +73,17 @@ export async function getAgent(
   throw new ApiError('not_found_error', `Agent \`${key.agentId}\` has no version ${key.version}.`);
 }
 
+/** One version's own fields, as they are stored. ApiError 404 when agent or version is unknown. */
+export async function getAgentVersion(
+  sql: Database,
+  key: AgentKey & { version?: number | undefined },
+): Promise<{ version: number; fields: AgentVersionFields }> {
+  const row = await getAgentRow(sql, key);
+  if (row) return { version: row.version, fields: row.body };
+  await getAgent(sql, key);
+  throw notFound('agent', key.agentId);
+}
+
 async function getAgentRow(
   sql: Database,
   key: AgentKey & { version?: number | undefined },

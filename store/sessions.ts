@@ -3,20 +3,17 @@
 // with. What happens inside a session is the event log's (store/events.ts), its end is
 // session-life.ts's.
 
+import { type AgentOverrides, overriddenAgent } from '../protocol/agent-overrides.ts';
+import type { AgentVersionFields } from '../protocol/agents.ts';
 import { withShownEffort } from '../protocol/effort.ts';
 import { ApiError } from '../protocol/errors.ts';
 import type { ClientEventParams } from '../protocol/events.ts';
-import { mergeMetadata } from '../protocol/fields.ts';
-import { newId, primaryThreadId } from '../protocol/ids.ts';
-import {
-  type Session,
-  type SessionAgent,
-  type SessionStatus,
-  type UpdateSessionRequest,
-} from '../protocol/sessions.ts';
+import { newId } from '../protocol/ids.ts';
+import { type Session, type SessionAgent, type SessionStatus } from '../protocol/sessions.ts';
 import { insertInitialEvents, type Ring, type StartFacts } from './accept-events.ts';
 import type { Database } from './database.ts';
-import { appendEvents, sessionNotFound } from './events.ts';
+import { getAgentVersion } from './agents.ts';
+import { sessionNotFound } from './events.ts';
 import { createdWithin, cutPage, pageTail, type CreatedRange, type PageRequest } from './keyset.ts';
 import { notFound } from './not-found.ts';
 
@@ -34,6 +31,11 @@ export interface NewSession {
   title: string | null;
   metadata: Record<string, string>;
   initialEvents: ClientEventParams[];
+  budget: Session['budget'];
+  /** Changes of the agent; absent: as it is */
+  overrides?: AgentOverrides | undefined;
+  /** Refuses the agent as the session would run it, throwing an ApiError */
+  check: (agent: AgentVersionFields) => void;
 }
 
 /** A session's row as the queries below read it. */
@@ -43,6 +45,7 @@ export interface SessionRow {
   environment_id: string;
   title: string | null;
   metadata: Record<string, string>;
+  budget: Session['budget'];
   status: SessionStatus;
   created_at: string;
   updated_at: string;
@@ -52,6 +55,11 @@ export interface SessionRow {
   cache_read_input_tokens: number;
   cache_creation_5m_tokens: number;
   cache_creation_1h_tokens: number;
+  web_searches: number;
+  /** Whole cents; null where a model without a list price was used */
+  list_cost: string | null;
+  /** The same without the time it ran, as its threads show it */
+  thread_list_cost: string | null;
   /** `s` in status running, up to now */
   active_seconds: number;
   /** `s` since creation, up to now or to the end */
@@ -71,16 +79,33 @@ export async function createSession(
   session: NewSession,
 ): Promise<{ session: Session; ring: Ring | null }> {
   const id = newId('session');
+  const chosen = await withOverrides(sql, session);
   if (session.initialEvents.length === 0) {
-    return { session: await insertSession(sql, id, session), ring: null };
+    return { session: await insertSession(sql, id, chosen), ring: null };
   }
   return sql.begin(async (tx) => {
-    const created = await insertSession(tx as unknown as Database, id, session);
+    const created = await insertSession(tx as unknown as Database, id, chosen);
     const [row] = await tx<{ facts: StartFacts }[]>`
       select start_facts(s) as facts from sessions s where s.id = ${id}`;
     const start = { sessionId: id, workspaceId: session.workspaceId, ...row!.facts };
     return { session: created, ring: await insertInitialEvents(tx, start, session.initialEvents) };
   });
+}
+
+/** A new session whose agent is settled: null, the version in the database as it is. */
+type ChosenSession = NewSession & { agent: AgentVersionFields | null };
+
+/**
+ * Reads the agent where a session changes something of it, or caps its cost, and settles its
+ * version with that.
+ */
+async function withOverrides(sql: Database, session: NewSession): Promise<ChosenSession> {
+  const { agentId, agentVersion: version, workspaceId, overrides } = session;
+  if (overrides === undefined && session.budget === null) return { ...session, agent: null };
+  const found = await getAgentVersion(sql, { workspaceId, agentId, version });
+  const agent = overriddenAgent(found.fields, overrides ?? {});
+  session.check(agent);
+  return { ...session, agentVersion: found.version, agent };
 }
 
 interface InsertAnswer {
@@ -93,12 +118,13 @@ interface InsertAnswer {
   created_at: string | null;
 }
 
-async function insertSession(sql: Database, id: string, session: NewSession): Promise<Session> {
+async function insertSession(sql: Database, id: string, session: ChosenSession): Promise<Session> {
   const status: SessionStatus = session.initialEvents.length > 0 ? 'running' : 'idle';
   const [answer] = await sql<InsertAnswer[]>`
     with found as (
       select a.id as agent_id, v.version, a.archived_at as agent_archived_at,
-             v.body - 'metadata'
+             coalesce(${session.agent === null ? null : sql.json(session.agent as never)}::jsonb,
+                      v.body) - 'metadata'
                || jsonb_build_object('type', 'agent', 'id', a.id, 'version', v.version) as agent,
              e.id as environment_id, e.archived_at as environment_archived_at,
              e.body -> 'config' as config
@@ -110,9 +136,12 @@ async function insertSession(sql: Database, id: string, session: NewSession): Pr
         on e.id = ${session.environmentId} and e.workspace_id = ${session.workspaceId}
     ), made as (
       insert into sessions (id, workspace_id, agent_id, agent_version, agent, environment_id,
-                            environment, title, metadata, status, created_at, updated_at)
+                            environment, title, metadata, budget, status, created_at,
+                            updated_at)
       select ${id}, ${session.workspaceId}, agent_id, version, agent, environment_id,
-             config, ${session.title}, ${sql.json(session.metadata)}, ${status}, now(), now()
+             config, ${session.title}, ${sql.json(session.metadata)},
+             ${session.budget === null ? null : sql.json(session.budget as never)}::jsonb,
+             ${status}, now(), now()
       from found
       where version is not null and agent_archived_at is null
         and environment_id is not null and environment_archived_at is null
@@ -195,72 +224,21 @@ export async function listSessions(
   return { data: page.rows.map(toSession), next_page: page.nextPage, prev_page: page.prevPage };
 }
 
-/**
- * Changes title and metadata and, if either differs afterwards, appends `session.updated` with what
- * changed; a no-op writes nothing (sdk 1.11.0: BetaManagedAgentsSessionUpdatedEvent). ApiError 404
- * when unknown, 400 when terminated.
- */
-export async function updateSession(
-  sql: Database,
-  key: SessionKey,
-  request: UpdateSessionRequest,
-): Promise<Session> {
-  return sql.begin(async (transaction) => {
-    const tx = transaction as unknown as Database;
-    await tx`
-      select 1 from sessions
-      where id = ${key.sessionId} and workspace_id = ${key.workspaceId} for update`;
-    const current = await getSession(tx, key);
-    if (current.status === 'terminated') {
-      throw new ApiError(
-        'invalid_request_error',
-        `Session \`${key.sessionId}\` is terminated and cannot be updated.`,
-      );
-    }
-    const title = request.title === undefined ? current.title : request.title;
-    const metadata = mergeMetadata(current.metadata, request.metadata);
-    const changes = {
-      ...(title === current.title ? {} : { title }),
-      ...(sameBag(metadata, current.metadata) ? {} : { metadata }),
-    };
-    if (Object.keys(changes).length === 0) return current;
-    await tx`
-      update sessions set title = ${title}, metadata = ${tx.json(metadata)}
-      where id = ${key.sessionId}`;
-    // `metadata` cleared to empty is absent from the event, as documented.
-    const cleared = Object.keys(metadata).length === 0;
-    const body = {
-      id: newId('event'),
-      type: 'session.updated',
-      ...changes,
-      ...(cleared ? { metadata: undefined } : {}),
-    };
-    await appendEvents(tx, {
-      sessionId: key.sessionId,
-      stepKey: null,
-      events: [{ id: body.id, thread_id: primaryThreadId(key.sessionId), body }],
-    });
-    return getSession(tx, key);
-  });
-}
-
-function sameBag(a: Record<string, string>, b: Record<string, string>): boolean {
-  const keys = Object.keys(a);
-  return keys.length === Object.keys(b).length && keys.every((key) => a[key] === b[key]);
-}
-
 function sessionColumns(sql: Database) {
   return sql`
-    s.id, s.agent, s.environment_id, s.title, s.metadata, s.status,
+    s.id, s.agent, s.environment_id, s.title, s.metadata, s.budget, s.status,
     wire_time(s.created_at) as created_at, wire_time(s.updated_at) as updated_at,
     wire_time(s.archived_at) as archived_at,
     s.input_tokens::float8 as input_tokens, s.output_tokens::float8 as output_tokens,
     s.cache_read_input_tokens::float8 as cache_read_input_tokens,
     s.cache_creation_5m_tokens::float8 as cache_creation_5m_tokens,
     s.cache_creation_1h_tokens::float8 as cache_creation_1h_tokens,
-    round(s.active_ms / 1000.0
-      + coalesce(extract(epoch from clock_timestamp() - s.running_since), 0), 3)::float8
-      as active_seconds,
+    s.web_searches::float8 as web_searches,
+    case when not s.is_unpriced
+         then round(consumed_cost(s, clock_timestamp()) * 100)::text end as list_cost,
+    case when not s.is_unpriced
+         then round((s.list_cost + s.web_searches * 0.01) * 100)::text end as thread_list_cost,
+    round(active_ms_at(s, clock_timestamp()) / 1000.0, 3)::float8 as active_seconds,
     round(extract(epoch from
       case when s.status = 'terminated' then s.updated_at else clock_timestamp() end
       - s.created_at), 3)::float8 as duration_seconds,
@@ -281,6 +259,7 @@ function newSession(made: {
     environment_id: made.session.environmentId,
     title: made.session.title,
     metadata: made.session.metadata,
+    budget: made.session.budget,
     status: made.status,
     created_at: made.created_at,
     updated_at: made.created_at,
@@ -290,6 +269,9 @@ function newSession(made: {
     cache_read_input_tokens: 0,
     cache_creation_5m_tokens: 0,
     cache_creation_1h_tokens: 0,
+    web_searches: 0,
+    list_cost: '0',
+    thread_list_cost: '0',
     active_seconds: 0,
     duration_seconds: 0,
     startup_seconds: null,
@@ -297,8 +279,8 @@ function newSession(made: {
   });
 }
 
-/** The counters of a row as the wire's usage; `list_cost` is absent until a price is known. */
-export function usageOf(row: SessionRow) {
+/** The counters of a row as the wire's usage; no list cost where a price is unknown. */
+export function usageOf(row: SessionRow, cents: string | null) {
   return {
     input_tokens: row.input_tokens,
     output_tokens: row.output_tokens,
@@ -308,6 +290,8 @@ export function usageOf(row: SessionRow) {
       ephemeral_1h_input_tokens: row.cache_creation_1h_tokens,
     },
     active_seconds: row.active_seconds,
+    list_cost: cents === null ? null : { amount: cents, currency: 'USD' as const },
+    server_tool_use: { web_search_requests: row.web_searches, web_fetch_requests: 0 },
   };
 }
 
@@ -321,8 +305,8 @@ function toSession(row: SessionRow): Session {
     metadata: row.metadata,
     status: row.status,
     stats: { active_seconds: row.active_seconds, duration_seconds: row.duration_seconds },
-    usage: usageOf(row),
-    budget: null,
+    usage: usageOf(row, row.list_cost),
+    budget: row.budget,
     outcome_evaluations: [],
     resources: [],
     vault_ids: [],

@@ -42,7 +42,7 @@ function primaryThread(row: SessionRow): SessionThread {
             duration_seconds: row.duration_seconds,
             startup_seconds: row.startup_seconds,
           },
-    usage: row.has_been_idle ? usageOf(row) : null,
+    usage: row.has_been_idle ? usageOf(row, row.thread_list_cost) : null,
     created_at: row.created_at,
     updated_at: row.updated_at,
     archived_at: row.archived_at,

@@ -68,7 +68,16 @@ describe('refused, with the field named', () => {
       'config.networking.allow_package_managers',
       environment({ type: 'cloud', networking: { type: 'limited', allow_package_managers: true } }),
     ],
-    ['agent.type', session({ agent: { type: 'agent_with_overrides', id: 'agent_1' } })],
+    [
+      'agent.mcp_servers',
+      session({
+        agent: {
+          type: 'agent_with_overrides',
+          id: 'agent_1',
+          mcp_servers: [{ type: 'url', name: 'd', url: 'https://a.com' }],
+        },
+      }),
+    ],
     ['resources', session({ resources: [{ type: 'file', file_id: 'file_1' }] })],
     ['vault_ids', session({ vault_ids: ['vlt_1'] })],
     [
@@ -76,8 +85,10 @@ describe('refused, with the field named', () => {
       session({ budget: { type: 'limit', max_list_cost: { amount: '5', currency: 'USD' } } }),
     ],
     ['initial_events.0.type', session({ initial_events: [CLIENT_EVENTS['user.define_outcome']] })],
-    ['agent.tools', sessionUpdate({ agent: { tools: [] } })],
-    ['agent.mcp_servers', sessionUpdate({ agent: { mcp_servers: [] } })],
+    [
+      'agent.tools.0.type',
+      sessionUpdate({ agent: { tools: [{ type: 'mcp_toolset', mcp_server_name: 'd' }] } }),
+    ],
     ['vault_ids', sessionUpdate({ vault_ids: [] })],
     ['events.0.type', send(CLIENT_EVENTS['user.define_outcome'])],
     ['events.0.type', send(CLIENT_EVENTS['system.message'])],
