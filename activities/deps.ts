@@ -4,6 +4,7 @@
 import { Context } from '@temporalio/activity';
 import type { Logger } from 'pino';
 import { ACTIVITY_BEAT_MS } from '../protocol/limits.ts';
+import type { ModelCatalog } from '../protocol/model-catalog.ts';
 import type { SandboxHost } from '../sandbox/sandbox.ts';
 import type { Database } from '../store/database.ts';
 import type { PreviewHub } from '../store/previews.ts';
@@ -15,6 +16,7 @@ export interface ActivityDeps {
   sql: Database;
   previews: PreviewHub;
   model: ModelClient;
+  models: ModelCatalog;
   /** Requests of one model call, the first included, before its turn ends with an error */
   modelAttemptsMax: number;
   transcripts: TranscriptCache;

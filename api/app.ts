@@ -1,6 +1,6 @@
 // The HTTP API as one list. Each route is one function of the file named after its resource, and
-// says where it has fields; all pass the gate (request.ts), which is where keys, headers, unknown
-// fields, errors and request ids are dealt with.
+// says where it has fields and whether it needs no beta header; all pass the gate (request.ts),
+// which is where keys, headers, unknown fields, errors and request ids are dealt with.
 
 import { type Context, Hono } from 'hono';
 import * as agents from './agents.ts';
@@ -8,10 +8,12 @@ import type { ApiDeps } from './deps.ts';
 import * as environments from './environments.ts';
 import { answerHealth } from './health.ts';
 import { createKeyCache } from './key-cache.ts';
+import * as models from './models.ts';
 import {
   answerFailure,
   answerUnknownRoute,
   gate,
+  type RouteAccess,
   type RouteHandler,
   type RouteReads,
 } from './request.ts';
@@ -27,7 +29,7 @@ const THREAD = `${SESSION}/threads/:thread_id`;
 
 type Method = 'GET' | 'POST' | 'DELETE';
 
-const ROUTES: readonly (readonly [Method, string, RouteHandler, RouteReads])[] = [
+const ROUTES: readonly (readonly [Method, string, RouteHandler, RouteReads, RouteAccess?])[] = [
   ['POST', '/v1/agents', agents.createAgent, 'body'],
   ['GET', '/v1/agents', agents.listAgents, 'query'],
   ['GET', AGENT, agents.retrieveAgent, 'query'],
@@ -57,14 +59,17 @@ const ROUTES: readonly (readonly [Method, string, RouteHandler, RouteReads])[] =
   ['GET', THREAD, threads.retrieveThread, 'nothing'],
   ['GET', `${THREAD}/events`, threads.listThreadEvents, 'query'],
   ['GET', `${THREAD}/stream`, threads.streamThread, 'query'],
+
+  ['GET', '/v1/models', models.listModels, 'query', 'anyone'],
+  ['GET', '/v1/models/:model_id', models.retrieveModel, 'nothing', 'anyone'],
 ];
 
 /** Builds the API over its collaborators; it listens nowhere by itself and needs no closing. */
 export function createApp(deps: ApiDeps): Hono {
   const app = new Hono();
   const keys = createKeyCache(deps.sql);
-  for (const [method, path, handler, reads] of ROUTES) {
-    app.on(method, path, gate(deps, keys, { handler, reads }));
+  for (const [method, path, handler, reads, access = 'managed-agents'] of ROUTES) {
+    app.on(method, path, gate(deps, keys, { handler, reads, access }));
   }
   app.get('/healthz', (context: Context) => answerHealth(deps, context));
   app.notFound((context) => answerUnknownRoute(deps, context));

@@ -2,12 +2,14 @@
 // small cache of keys: everything a client sees comes from these.
 
 import type { Logger } from 'pino';
+import type { ModelCatalog } from '../protocol/model-catalog.ts';
 import type { Database } from '../store/database.ts';
 import type { Follower } from '../store/follow.ts';
 import type { Doorbell } from './doorbell.ts';
 
 export interface ApiDeps {
   sql: Database;
+  models: ModelCatalog;
   log: Logger;
   doorbell: Doorbell;
   follower: Follower;

@@ -37,12 +37,19 @@ export type RouteHandler = (request: ApiRequest) => Promise<object>;
 /** Where a route has fields; what a client sends elsewhere is refused before the handler runs. */
 export type RouteReads = 'query' | 'body' | 'nothing';
 
+/**
+ * Who may call a route: `managed-agents`, only a request with that beta, others find nothing there;
+ * `anyone`, every request with a key, whatever betas it names (docs: beta-headers).
+ */
+export type RouteAccess = 'managed-agents' | 'anyone';
+
 /** Wraps a handler in the gate. Whatever it throws leaves as the documented error body. */
 export function gate(
   deps: ApiDeps,
   keys: KeyCache,
-  { handler, reads }: { handler: RouteHandler; reads: RouteReads },
+  route: { handler: RouteHandler; reads: RouteReads; access: RouteAccess },
 ): (context: Context) => Promise<Response> {
+  const { handler, reads, access } = route;
   return async (context) => {
     const requestId = newId('request');
     let workspaceId: string | undefined;
@@ -52,7 +59,8 @@ export function gate(
       if (context.req.method === 'HEAD') throw unknownRoute(context);
       workspaceId = await authenticate(context, keys);
       checkVersion(context);
-      if (!opensManagedAgents(context.req.header('anthropic-beta'))) throw unknownRoute(context);
+      const isOpened = opensManagedAgents(context.req.header('anthropic-beta'));
+      if (!isOpened && access === 'managed-agents') throw unknownRoute(context);
       const request = { deps, context, requestId, workspaceId };
       if (reads !== 'query') parseQuery(nothing, queryOf(request));
       if (reads !== 'body') await refuseFields(context);

@@ -68,14 +68,16 @@ export async function startAllInOne(startup: Startup): Promise<ServerFacts> {
   const worker = { directory, previews, sandbox, sql, target: temporal.target };
   const routes = modelRoutes(choice, scriptedUrl);
   const hidden = knownSecrets(secrets, choice, [first.key]);
-  await openWorker({ ...worker, routes, hidden }, startup);
+  const { models } = choice;
+  await openWorker({ ...worker, routes, models, hidden }, startup);
   const checks: Record<string, PartCheck> = {
     sandbox: () => sandbox.health(),
     disk: async () => refuseFullDisk(directory.path),
     ...(scriptedUrl === null ? {} : { model: () => answers(scriptedUrl) }),
   };
   const client = openTemporalClient(temporal.target, config.temporal.namespace, cleanup);
-  await server.open({ sql, previews, organizationId, hidden, temporal: client, checks }, startup);
+  const api = { sql, previews, organizationId, hidden, models, temporal: client, checks };
+  await server.open(api, startup);
   const facts: ServerFacts = {
     url: server.url,
     key: first.key,

@@ -11,6 +11,7 @@ import { createHttpServer } from '../api/http-server.ts';
 import type { Fetch } from '../api/http-server.ts';
 import { newId } from '../protocol/ids.ts';
 import { API_DRAIN_MS } from '../protocol/limits.ts';
+import type { ModelCatalog } from '../protocol/model-catalog.ts';
 import { pingDatabase } from '../store/database.ts';
 import type { Database } from '../store/database.ts';
 import { createFollower } from '../store/follow.ts';
@@ -30,6 +31,7 @@ export interface ApiParts {
   temporal: Client;
   previews: PreviewHub;
   organizationId: string;
+  models: ModelCatalog;
   /** what no history may show */
   hidden: readonly string[];
   /** what `/healthz` asks besides the database and Temporal */
@@ -100,6 +102,7 @@ async function openApi(
   };
   const app = createApp({
     sql,
+    models: parts.models,
     log,
     doorbell,
     follower,

@@ -20,6 +20,7 @@ async function start(startup: Startup): Promise<void> {
   const url = ownDatabaseUrl(secrets);
   const first = firstKey(config.dataDir, secrets.get('apiKey'));
   if (first.isNew) log.info(`first API key, shown this once: ${first.key}`);
+  const choice = modelChoice(config, secrets, [first.key]);
   const server = await listenForApi(config);
   cleanup.defer(() => server.drain());
   const { namespace } = config.temporal;
@@ -30,8 +31,9 @@ async function start(startup: Startup): Promise<void> {
   const previews = await sharedPreviews(sql);
   cleanup.defer(() => previews.close());
   const temporal = openTemporalClient(target, namespace, cleanup);
-  const hidden = knownSecrets(secrets, modelChoice(config, secrets, [first.key]), [first.key]);
-  await server.open({ sql, previews, organizationId, hidden, temporal }, startup);
+  const hidden = knownSecrets(secrets, choice, [first.key]);
+  const { models } = choice;
+  await server.open({ sql, previews, organizationId, hidden, models, temporal }, startup);
   log.info(`API          ${server.url}`);
   log.info(`API key      ${first.where}`);
   log.info('ready');

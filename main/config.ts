@@ -30,7 +30,8 @@ export interface Config {
   readonly embeddedDatabase: boolean;
   readonly model: {
     readonly baseUrl: string | null;
-    readonly routesFile: string | null;
+    /** null: none is named */
+    readonly modelsFile: string | null;
     readonly attemptsMax: number;
     readonly scriptedDelayMs: number;
   };
@@ -48,19 +49,28 @@ export interface Config {
   readonly pausePoint: string | null;
 }
 
+type Environment = Readonly<Record<string, string | undefined>>;
 type SecretName = 'apiKey' | 'databaseUrl' | 'temporalApiKey' | 'modelApiKey' | 'anthropicApiKey';
 
 /** The settings that must never reach a log: printing or serialising it shows only its name. */
 export class Secrets {
   readonly #values: Readonly<Partial<Record<SecretName, string>>>;
+  readonly #variables: Environment;
 
-  constructor(values: Partial<Record<SecretName, string>>) {
+  constructor(values: Partial<Record<SecretName, string>>, variables: Environment = {}) {
     this.#values = Object.freeze({ ...values });
+    this.#variables = Object.freeze({ ...variables });
   }
 
   /** The secret, or null when it is not set. */
   get(name: SecretName): string | null {
     return this.#values[name] ?? null;
+  }
+
+  /** The value of a variable that the file of models names, or null when it is not set. */
+  variable(name: string): string | null {
+    const value = this.#variables[name]?.trim();
+    return value === undefined || value === '' ? null : value;
   }
 
   toJSON(): string {
@@ -82,14 +92,14 @@ export class ConfigError extends Error {
 }
 
 /** Reads every setting from `environment`; throws ConfigError for the first one that is wrong. */
-export function readConfig(environment: Record<string, string | undefined> = process.env): {
+export function readConfig(environment: Environment = process.env): {
   config: Config;
   secrets: Secrets;
 } {
   refuseUnknown(environment);
   const values = parseSettings(environment);
   refuseContradictions(values);
-  return { config: configOf(values), secrets: secretsOf(values) };
+  return { config: configOf(values), secrets: secretsOf(values, environment) };
 }
 
 /** The variables that child processes of ours need from this process, and none of its secrets. */
@@ -108,7 +118,7 @@ export function exampleEnvironment(): string {
   return renderSettings(SETTINGS);
 }
 
-function refuseUnknown(environment: Record<string, string | undefined>): void {
+function refuseUnknown(environment: Environment): void {
   const unknown = Object.keys(environment).find(
     (name) =>
       name.startsWith('HOLDFAST_') &&
@@ -121,7 +131,7 @@ function refuseUnknown(environment: Record<string, string | undefined>): void {
   }
 }
 
-function parseSettings(environment: Record<string, string | undefined>): Values {
+function parseSettings(environment: Environment): Values {
   const entries = Object.entries(SETTINGS).map(([name, { schema, fallback }]) => {
     // An empty variable counts as unset: compose files pass `${NAME:-}`.
     const given = environment[name]?.trim();
@@ -175,7 +185,7 @@ function configOf(values: Values): Config {
     embeddedDatabase: values.HOLDFAST_DATABASE_URL === undefined,
     model: {
       baseUrl: values.HOLDFAST_MODEL_BASE_URL ?? null,
-      routesFile: values.HOLDFAST_MODEL_ROUTES ?? null,
+      modelsFile: values.HOLDFAST_MODELS === undefined ? null : resolve(values.HOLDFAST_MODELS),
       attemptsMax: values.HOLDFAST_MODEL_ATTEMPTS,
       scriptedDelayMs: values.HOLDFAST_SCRIPTED_DELAY_MS,
     },
@@ -198,7 +208,7 @@ function configOf(values: Values): Config {
   return Object.freeze(config);
 }
 
-function secretsOf(values: Values): Secrets {
+function secretsOf(values: Values, environment: Environment): Secrets {
   const named: [SecretName, string | undefined][] = [
     ['apiKey', values.HOLDFAST_API_KEY],
     ['databaseUrl', values.HOLDFAST_DATABASE_URL],
@@ -206,7 +216,8 @@ function secretsOf(values: Values): Secrets {
     ['modelApiKey', values.HOLDFAST_MODEL_API_KEY],
     ['anthropicApiKey', values.ANTHROPIC_API_KEY],
   ];
-  return new Secrets(Object.fromEntries(named.filter(([, value]) => value !== undefined)));
+  const given = named.filter(([, value]) => value !== undefined);
+  return new Secrets(Object.fromEntries(given), environment);
 }
 
 if (import.meta.main && process.argv.includes('--print-example')) {

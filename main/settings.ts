@@ -117,9 +117,9 @@ export const SETTINGS = {
     httpUrl,
     'A Messages API endpoint. Unset: https://api.anthropic.com, or, without a key, the script.',
   ),
-  HOLDFAST_MODEL_ROUTES: setting(
+  HOLDFAST_MODELS: setting(
     optionalText,
-    'File with a JSON table: model id to { base_url, api_key }, for models that live elsewhere.',
+    'File of models, docs/models.md. Unset: holdfast.models.json beside HOLDFAST_DATA, if there.',
   ),
   ANTHROPIC_API_KEY: setting(
     optionalText,

@@ -4,10 +4,13 @@
 import { NativeConnection } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { createModelClient } from '../activities/model/anthropic.ts';
+import type { ModelClient } from '../activities/model/anthropic.ts';
 import { FreshCalls } from '../activities/fresh-calls.ts';
 import { TranscriptCache } from '../activities/model/transcript-cache.ts';
 import type { ActivityDeps } from '../activities/deps.ts';
+import { EndpointPackageError } from '../activities/model/routes.ts';
 import type { ModelRoute } from '../activities/model/routes.ts';
+import type { ModelCatalog } from '../protocol/model-catalog.ts';
 import { prepareImageOn } from '../sandbox/prepare.ts';
 import { createSandboxHost, DEFAULT_DOCKER_SOCKET } from '../sandbox/sandbox-host.ts';
 import { SandboxFailedError } from '../sandbox/sandbox.ts';
@@ -34,6 +37,7 @@ export interface WorkerParts {
   previews: PreviewHub;
   target: TemporalTarget;
   routes: readonly ModelRoute[];
+  models: ModelCatalog;
   /** undefined: this process runs no sandboxes */
   sandbox: SandboxHost | undefined;
   /** what no history and no log may show */
@@ -81,15 +85,25 @@ async function ownImage(
   }
 }
 
+async function modelClient(routes: readonly ModelRoute[]): Promise<ModelClient> {
+  try {
+    return await createModelClient(routes);
+  } catch (error) {
+    if (!(error instanceof EndpointPackageError)) throw error;
+    throw new StartError(error.message);
+  }
+}
+
 /** Starts polling for work; resolves when the worker runs. */
 export async function openWorker(parts: WorkerParts, startup: Startup): Promise<void> {
   const { directory, sql, previews, sandbox, hidden: secrets } = parts;
   const { config, log, cleanup } = startup;
   joinTemporalRuntime(log);
   const { target } = parts;
-  const [connection, bundle] = await Promise.all([
+  const [connection, bundle, model] = await Promise.all([
     whileTemporalReturns(target, () => NativeConnection.connect(nativeOptions(target))),
     workflowBundle(),
+    modelClient(parts.routes),
   ]);
   // A start that failed half-way leaves workers that hold it; the process ends anyway.
   cleanup.defer(() => connection.close().catch(() => {}));
@@ -100,7 +114,8 @@ export async function openWorker(parts: WorkerParts, startup: Startup): Promise<
     log,
     secrets,
     hostId: directory.hostId,
-    model: createModelClient(parts.routes),
+    model,
+    models: parts.models,
     modelAttemptsMax: config.model.attemptsMax,
     transcripts: new TranscriptCache(),
     freshCalls: new FreshCalls(),

@@ -37,7 +37,8 @@ async function start(startup: Startup): Promise<void> {
   cleanup.defer(() => previews.close());
   const routes = modelRoutes(choice, scriptedUrl);
   const hidden = knownSecrets(secrets, choice, ownKeys);
-  await openWorker({ directory, sql, previews, target, sandbox, routes, hidden }, startup);
+  const { models } = choice;
+  await openWorker({ directory, sql, previews, target, sandbox, routes, models, hidden }, startup);
   if (isScripted(choice)) log.warn('Model        SCRIPTED: no HOLDFAST_MODEL_API_KEY is set');
   log.info(`ready as host ${directory.hostId}`);
 }

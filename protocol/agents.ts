@@ -7,7 +7,7 @@ import type {
   BetaManagedAgentsAgent,
   BetaManagedAgentsModelConfig,
 } from '@anthropic-ai/sdk/resources/beta/agents/agents';
-import { type Effort, effortOf, EFFORTS } from './effort.ts';
+import { type Effort, EFFORTS } from './model-catalog.ts';
 import { ApiError } from './errors.ts';
 import {
   createdAtWithin,
@@ -35,6 +35,7 @@ import {
 } from './field-limits.ts';
 import { multiagentRequest, multiagentShape } from './multiagent.ts';
 import { limitParam, pageParam } from './page.ts';
+import { effortOf } from './public-models.ts';
 import { builtInToolSettings, resolvedTools, toolShape, toolsRequest } from './tools.ts';
 
 /** sdk 1.11.0: BetaManagedAgentsAgent. */

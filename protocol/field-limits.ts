@@ -16,6 +16,9 @@ export const ENVIRONMENT_PAGE_ENTRIES_MAX = 1000;
  * Page of events and of threads when the client names none, and the largest; documented default.
  */
 export const EVENT_PAGE_ENTRIES_MAX = 1000;
+/** Page of models when the client names none, and the largest; sdk 0.86: ModelListParams.limit. */
+export const MODELS_PAGE_ENTRIES_DEFAULT = 20;
+export const MODELS_PAGE_ENTRIES_MAX = 1000;
 
 // ── Metadata ─────────────────────────────────────────────────────────────────────────────────────
 

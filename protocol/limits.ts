@@ -262,8 +262,10 @@ export const CALL_SUMMARY_CHARS_MAX = 80;
  * bytes.
  */
 export const PREVIEW_PIECE_CHARS_MAX = 1000;
-/** Output tokens asked of a model whose route names no other bound. */
+/** Output tokens asked of a model at most; one that can do less is asked for what it can. */
 export const MODEL_OUTPUT_TOKENS_MAX = 32_000;
+/** Decimals kept of what running time costs: a nanodollar and three more. */
+export const RUNTIME_COST_DECIMALS = 12;
 /** Transcripts a worker keeps in memory between calls, in characters of JSON. */
 export const TRANSCRIPT_CACHE_CHARS_MAX = 64 * 1024 * 1024;
 /** Tool calls a worker keeps on their way from the model call to the tool call. */

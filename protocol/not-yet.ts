@@ -5,7 +5,7 @@
 import type { BetaLimitedNetworkParams } from '@anthropic-ai/sdk/resources/beta/environments';
 import type { CreateAgentRequest, UpdateAgentRequest } from './agents.ts';
 import type { CreateEnvironmentRequest, UpdateEnvironmentRequest } from './environments.ts';
-import { effortOf } from './effort.ts';
+import { effortOf } from './public-models.ts';
 import { ApiError } from './errors.ts';
 import type { ClientEventParams } from './events.ts';
 import type { CreateSessionRequest, UpdateSessionRequest } from './sessions.ts';

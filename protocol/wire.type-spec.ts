@@ -11,14 +11,17 @@ import type * as sdkAgents from '@anthropic-ai/sdk/resources/beta/agents/agents'
 import type * as sdkVersions from '@anthropic-ai/sdk/resources/beta/agents/versions';
 import type * as sdkEnvironments from '@anthropic-ai/sdk/resources/beta/environments/environments';
 import type * as sdkEvents from '@anthropic-ai/sdk/resources/beta/sessions/events';
+import type * as sdkModels from '@anthropic-ai/sdk/resources/beta/models';
 import type * as sdkSessions from '@anthropic-ai/sdk/resources/beta/sessions/sessions';
 import type * as sdkThreadEvents from '@anthropic-ai/sdk/resources/beta/sessions/threads/events';
 import type * as sdkThreads from '@anthropic-ai/sdk/resources/beta/sessions/threads/threads';
+import type * as sdkMessages from '@anthropic-ai/sdk/resources/messages/messages';
 import type { ErrorType } from '@anthropic-ai/sdk/resources/shared';
 import type * as agents from './agents.ts';
 import type * as environments from './environments.ts';
 import type { ApiErrorType } from './errors.ts';
 import type * as events from './events.ts';
+import type * as models from './model-catalog.ts';
 import type * as sessions from './sessions.ts';
 import type * as threads from './threads.ts';
 
@@ -159,6 +162,10 @@ holds<
     SdkNames<sdkEnvironments.EnvironmentListParams>
   >
 >();
+holds<Same<QueryNames<typeof models.listModelsQuery>, SdkNames<sdkModels.ModelListParams>>>();
+holds<Same<models.Effort, NonNullable<sdkMessages.OutputConfig['effort']>>>();
+holds<Same<models.ThinkingType, keyof sdkModels.BetaThinkingTypes>>();
+holds<Same<models.ModelEntry['line'], sdkModels.BetaModelLine | null>>();
 holds<
   Same<QueryNames<typeof sessions.listSessionsQuery>, SdkNames<sdkSessions.SessionListParams>>
 >();

@@ -9,7 +9,7 @@ import {
   type AgentVersionFields,
   type UpdateAgentRequest,
 } from '../protocol/agents.ts';
-import { withShownEffort } from '../protocol/effort.ts';
+import { withShownEffort } from '../protocol/public-models.ts';
 import { ApiError } from '../protocol/errors.ts';
 import { newId } from '../protocol/ids.ts';
 import { encodeCursor } from '../protocol/page.ts';

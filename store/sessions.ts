@@ -5,7 +5,7 @@
 
 import { type AgentOverrides, overriddenAgent } from '../protocol/agent-overrides.ts';
 import type { AgentVersionFields } from '../protocol/agents.ts';
-import { withShownEffort } from '../protocol/effort.ts';
+import { withShownEffort } from '../protocol/public-models.ts';
 import { ApiError } from '../protocol/errors.ts';
 import type { ClientEventParams } from '../protocol/events.ts';
 import { newId } from '../protocol/ids.ts';

@@ -2,42 +2,49 @@
 // the previous call of the session sent, so that the provider's prompt cache hits.
 
 import type Anthropic from '@anthropic-ai/sdk';
-import type { Effort } from '../../protocol/effort.ts';
+import { MODEL_OUTPUT_TOKENS_MAX, THINKING_BUDGET_TOKENS_MIN } from '../../protocol/limits.ts';
+import type { Effort, ModelCatalog, ThinkingKind } from '../../protocol/model-catalog.ts';
+import { PUBLIC_CATALOG } from '../../protocol/public-models.ts';
 import type { SessionAgent } from '../../protocol/sessions.ts';
 import type { ModelRequest } from './anthropic.ts';
-import { abilitiesOf } from './routes.ts';
 import { offeredTools, usesSandbox } from './tools.ts';
 import { withCacheBreakpoints } from './transcript.ts';
 
 /** Thinking allowance for models that take one, in tokens. */
 const THINKING_BUDGET_TOKENS = 8_000;
 
-/** Builds the request for an agent and its conversation so far. */
+/**
+ * Builds the request for an agent and its conversation so far. A model of which nothing is known
+ * gets the plainest one: no thinking, no effort.
+ */
 export function modelRequest(
   agent: SessionAgent,
   messages: Anthropic.MessageParam[],
+  models: ModelCatalog = PUBLIC_CATALOG,
 ): ModelRequest {
   const { id } = agent.model;
-  const abilities = abilitiesOf(id);
+  const known = models.find(id);
+  const outputTokens = Math.min(known?.outputTokensMax ?? Infinity, MODEL_OUTPUT_TOKENS_MAX);
+  const isCaching = known?.hasPromptCaching ?? true;
   const tools = offeredTools(agent);
-  const system = systemBlocks(agent, usesSandbox(agent));
+  const system = systemBlocks(agent, { hasSandbox: usesSandbox(agent), isCaching });
   return {
     model: id,
-    max_tokens: abilities.outputTokensMax,
+    max_tokens: outputTokens,
     ...(system.length > 0 ? { system } : {}),
     ...(tools.length > 0 ? { tools } : {}),
-    ...thinking(abilities.thinking),
-    ...effort(agent.model.effort?.type, abilities.efforts),
-    messages: withCacheBreakpoints(messages),
+    ...thinking(known?.thinking ?? 'none', outputTokens),
+    ...effort(agent.model.effort?.type, known?.efforts ?? []),
+    messages: isCaching ? withCacheBreakpoints(messages) : messages,
   };
 }
 
-function thinking(kind: 'adaptive' | 'budget' | 'none'): Pick<ModelRequest, 'thinking'> {
+/** An allowance is part of what may be put out, so at most half of it. */
+function thinking(kind: ThinkingKind, outputTokens: number): Pick<ModelRequest, 'thinking'> {
   if (kind === 'adaptive') return { thinking: { type: 'adaptive' } };
-  if (kind === 'budget') {
-    return { thinking: { type: 'enabled', budget_tokens: THINKING_BUDGET_TOKENS } };
-  }
-  return {};
+  const budget = Math.min(THINKING_BUDGET_TOKENS, Math.floor(outputTokens / 2));
+  if (kind === 'none' || budget < THINKING_BUDGET_TOKENS_MIN) return {};
+  return { thinking: { type: 'enabled', budget_tokens: budget } };
 }
 
 /** Only what the agent names: the model's own level needs no saying. */
@@ -50,7 +57,10 @@ function effort(
 }
 
 /** The agent's own prompt, then what the model must know of the machine it works on. */
-function systemBlocks(agent: SessionAgent, hasSandbox: boolean): Anthropic.TextBlockParam[] {
+function systemBlocks(
+  agent: SessionAgent,
+  { hasSandbox, isCaching }: { hasSandbox: boolean; isCaching: boolean },
+): Anthropic.TextBlockParam[] {
   const parts = [agent.system, hasSandbox ? SANDBOX_NOTE : null].filter(
     (part): part is string => part !== null && part !== undefined && part !== '',
   );
@@ -58,7 +68,7 @@ function systemBlocks(agent: SessionAgent, hasSandbox: boolean): Anthropic.TextB
     type: 'text',
     text,
     // One mark after the last block covers the tools and the whole system prompt.
-    ...(index === parts.length - 1 ? { cache_control: { type: 'ephemeral' } } : {}),
+    ...(isCaching && index === parts.length - 1 ? { cache_control: { type: 'ephemeral' } } : {}),
   }));
 }
 

@@ -1,25 +1,51 @@
-// Which endpoint serves a model id, with which key, and what the model can do. First match wins;
-// the last route matches everything. Keys stay in here and in the client: a route can be logged
-// without.
+// Which endpoint serves a model id, with which key and under which name. First match wins; the last
+// route matches everything. Keys stay in here and in the client: a route can be logged without.
 
-import { type Effort, effortOf } from '../../protocol/effort.ts';
-import { MODEL_OUTPUT_TOKENS_MAX } from '../../protocol/limits.ts';
+import { isMatch } from '../../protocol/model-catalog.ts';
 
-export interface ModelRoute {
-  /** Model id, or a prefix ending in `*` */
-  model: string;
+/** A Messages endpoint: Anthropic's, a gateway's, a local server's. */
+export interface MessagesEndpoint {
+  type: 'messages';
   baseUrl: string;
   apiKey: string;
-  /** Our scripted model: it is told the attempt, which `# fail` counts by */
+}
+
+/** Amazon Bedrock; without keys of its own it takes what AWS's chain of credentials finds. */
+export interface BedrockEndpoint {
+  type: 'bedrock';
+  region: string;
+  /** null: the region's own address */
+  baseUrl: string | null;
+  /** a Bedrock API key, sent instead of a signature */
+  apiKey: string | null;
+  /** what requests are signed with */
+  credentials: { accessKeyId: string; secretKey: string; sessionToken: string | null } | null;
+}
+
+/** Google Cloud, with Google's application default credentials. */
+export interface VertexEndpoint {
+  type: 'vertex';
+  region: string;
+  project: string;
+  /** null: the region's own address */
+  baseUrl: string | null;
+}
+
+export type ModelEndpoint = MessagesEndpoint | BedrockEndpoint | VertexEndpoint;
+
+export interface ModelRoute {
+  /** model id, or a beginning of ids ending in `*` */
+  model: string;
+  endpoint: ModelEndpoint;
+  /** the endpoint's name for the model, `*` in it standing for the id; null: the id itself */
+  upstreamModel: string | null;
+  /** our scripted model: it is told the attempt, which `# fail` counts by */
   isScripted: boolean;
 }
 
-export interface ModelAbilities {
-  /** `adaptive`: the model decides; `budget`: a fixed allowance of tokens; `none`: not offered */
-  thinking: 'adaptive' | 'budget' | 'none';
-  /** levels that a request may name */
-  efforts: readonly Effort[];
-  outputTokensMax: number;
+/** An endpoint whose package is not installed; the message is a sentence for the operator. */
+export class EndpointPackageError extends Error {
+  override readonly name = 'EndpointPackageError';
 }
 
 /** The route of a model id; throws when a table without a catch-all has none. */
@@ -29,24 +55,7 @@ export function findRoute(routes: readonly ModelRoute[], modelId: string): Model
   return found;
 }
 
-/** What a model of this id can do; unknown families get the plainest request. */
-export function abilitiesOf(modelId: string): ModelAbilities {
-  return {
-    thinking: THINKING.find(([prefix]) => modelId.startsWith(prefix))?.[1] ?? 'none',
-    efforts: effortOf(modelId)?.levels ?? [],
-    outputTokensMax: MODEL_OUTPUT_TOKENS_MAX,
-  };
-}
-
-// Extended thinking is on by default (behaviour 6.9); the 4.5 family takes a budget, later ones
-// decide.
-const THINKING: readonly (readonly [string, ModelAbilities['thinking']])[] = [
-  ['claude-haiku-4-5', 'budget'],
-  ['claude-sonnet-4-5', 'budget'],
-  ['claude-opus-4-5', 'budget'],
-  ['claude-', 'adaptive'],
-];
-
-function isMatch(pattern: string, modelId: string): boolean {
-  return pattern.endsWith('*') ? modelId.startsWith(pattern.slice(0, -1)) : modelId === pattern;
+/** What the endpoint of a route calls a model. */
+export function upstreamModel(route: ModelRoute, modelId: string): string {
+  return route.upstreamModel?.replace('*', () => modelId) ?? modelId;
 }

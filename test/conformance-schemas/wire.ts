@@ -7,6 +7,7 @@ import type {
   BetaEnvironment,
   BetaEnvironmentDeleteResponse,
 } from '@anthropic-ai/sdk/resources/beta/environments/environments';
+import type { BetaModelInfo } from '@anthropic-ai/sdk/resources/beta/models';
 import type {
   BetaManagedAgentsSendSessionEvents,
   BetaManagedAgentsSessionEvent,
@@ -32,6 +33,14 @@ interface TwoWayPage<Item> extends Page<Item> {
   prev_page: string | null;
 }
 
+// sdk 1.11.0: PageResponse
+interface IdPage<Item> {
+  data: Item[];
+  has_more: boolean;
+  first_id: string | null;
+  last_id: string | null;
+}
+
 // docs: api/errors. The SDK's ErrorType leaves out the type that goes with 413.
 interface ErrorBody {
   type: 'error';
@@ -52,6 +61,8 @@ export interface Wire {
   environmentPage: Page<BetaEnvironment>;
   error: ErrorBody;
   eventPage: Page<BetaManagedAgentsSessionEvent>;
+  model: BetaModelInfo;
+  modelPage: IdPage<BetaModelInfo>;
   sentEvents: BetaManagedAgentsSendSessionEvents;
   session: BetaManagedAgentsSession;
   sessionPage: TwoWayPage<BetaManagedAgentsSession>;

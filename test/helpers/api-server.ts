@@ -13,6 +13,8 @@ import { openDataDirectory } from '../../main/data-directory.ts';
 import { startPostgres } from '../../main/embedded.ts';
 import { Supervisor } from '../../main/supervisor.ts';
 import { newId } from '../../protocol/ids.ts';
+import type { ModelCatalog } from '../../protocol/model-catalog.ts';
+import { PUBLIC_CATALOG } from '../../protocol/public-models.ts';
 import { type Database, openDatabase } from '../../store/database.ts';
 import { createFollower } from '../../store/follow.ts';
 import { openInstance } from '../../store/instance.ts';
@@ -39,7 +41,7 @@ export interface ApiServer {
 }
 
 /** Starts everything in a new temporary directory; `close` leaves nothing behind. */
-export async function startApiServer(): Promise<ApiServer> {
+export async function startApiServer(options: { models?: ModelCatalog } = {}): Promise<ApiServer> {
   const log = pino({ level: 'silent' });
   const path = mkdtempSync(join(tmpdir(), 'holdfast-api-'));
   // Root's PostgreSQL runs as another user, who must be able to pass; else it would live elsewhere.
@@ -59,6 +61,7 @@ export async function startApiServer(): Promise<ApiServer> {
   const rings: ApiServer['rings'] = [];
   const app = createApp({
     sql,
+    models: options.models ?? PUBLIC_CATALOG,
     log,
     follower,
     organizationId,

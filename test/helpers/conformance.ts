@@ -47,6 +47,8 @@ const ANSWERS: Record<string, WireKind | 'stream' | 'threadStream'> = {
   'GET /v1/sessions/{id}/events': 'eventPage',
   'POST /v1/sessions/{id}/events': 'sentEvents',
   'GET /v1/sessions/{id}/events/stream': 'stream',
+  'GET /v1/models': 'modelPage',
+  'GET /v1/models/{id}': 'model',
   'GET /v1/sessions/{id}/threads': 'threadPage',
   'GET /v1/sessions/{id}/threads/{id}': 'thread',
   'POST /v1/sessions/{id}/threads/{id}/archive': 'thread',

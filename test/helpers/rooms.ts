@@ -46,7 +46,14 @@ export const ROOM_RULES: Readonly<Record<string, RoomRule>> = {
   },
   activities: {
     rooms: ['store', 'sandbox', 'protocol'],
-    packages: ['node:*', '@anthropic-ai/sdk', 'zod', ...TEMPORAL],
+    packages: [
+      'node:*',
+      '@anthropic-ai/sdk',
+      '@anthropic-ai/bedrock-sdk',
+      '@anthropic-ai/vertex-sdk',
+      'zod',
+      ...TEMPORAL,
+    ],
     typePackages: ['pino'],
     why: 'activities are effects over store and sandbox; they do not decide what comes next',
   },
@@ -68,7 +75,7 @@ export const ROOM_RULES: Readonly<Record<string, RoomRule>> = {
       '@temporalio/common',
       'zod',
     ],
-    typePackages: ['pino'],
+    typePackages: ['pino', '@anthropic-ai/sdk'],
     why: 'api translates HTTP to store and signals; it holds no state and runs nothing',
   },
   main: {

@@ -9,8 +9,8 @@ import {
   toApplicationFailure,
   toOpaqueFailure,
 } from '../../../activities/failures.ts';
-import { describeModelError } from '../../../activities/model/anthropic.ts';
-import { abilitiesOf, findRoute } from '../../../activities/model/routes.ts';
+import { describeModelError, isOverflowReply } from '../../../activities/model/anthropic.ts';
+import { findRoute, upstreamModel } from '../../../activities/model/routes.ts';
 import { EngineUnavailableError, SandboxFailedError } from '../../../sandbox/sandbox.ts';
 import { modelErrorType } from '../../../workflows/tool-steps.ts';
 
@@ -41,6 +41,8 @@ test('an error of the SDK is described by status, detail and retry-after', () =>
     status: 429,
     message: 'slow down',
     retryAfterMs: 2000,
+    isOverflow: false,
+    isModelNotFound: false,
   });
 });
 
@@ -50,19 +52,59 @@ test('a broken connection has no status and says so in words', () => {
   expect(describeModelError(new TypeError('terminated'))).toMatchObject({ status: 0 });
 });
 
-test('the first route that matches serves a model', () => {
-  const route = (model: string) => ({ model, baseUrl: model, apiKey: 'k', isScripted: false });
-  const routes = [route('local-a'), route('local-*'), route('*')];
-  expect(findRoute(routes, 'local-a').baseUrl).toBe('local-a');
-  expect(findRoute(routes, 'local-b').baseUrl).toBe('local-*');
-  expect(findRoute(routes, 'claude-x').baseUrl).toBe('*');
-  expect(() => findRoute([route('local-*')], 'claude-x')).toThrow('no route');
+function answered(status: number, type: string, message: string): unknown {
+  const body = { type: 'error', error: { type, message } };
+  return describeModelError(Anthropic.APIError.generate(status, body, undefined, new Headers()));
+}
+
+test('a prompt over the window is told from any other invalid request', () => {
+  const long = 'prompt is too long: 208310 tokens > 200000 maximum';
+  const kinds = [
+    answered(400, 'invalid_request_error', long),
+    answered(400, 'invalid_request_error', 'messages: text is empty'),
+    answered(500, 'api_error', long),
+    answered(413, 'request_too_large', 'too large'),
+  ];
+  expect(kinds).toMatchObject([
+    { status: 400, isOverflow: true, isModelNotFound: false, message: long },
+    { isOverflow: false },
+    { isOverflow: false },
+    { isOverflow: false },
+  ]);
 });
 
-test('only known families are asked to think', () => {
-  expect(abilitiesOf('claude-haiku-4-5').thinking).toBe('budget');
-  expect(abilitiesOf('claude-sonnet-4-6').thinking).toBe('adaptive');
-  expect(abilitiesOf('llama-9').thinking).toBe('none');
+test('a model that the endpoint does not know is told from an address that is not there', () => {
+  expect(answered(404, 'not_found_error', 'model: claude-none')).toMatchObject({
+    status: 404,
+    isModelNotFound: true,
+  });
+  const page = Anthropic.APIError.generate(404, undefined, 'no such page', new Headers());
+  expect(describeModelError(page)).toMatchObject({ status: 404, isModelNotFound: false });
+});
+
+test('a reply that filled the window says so by its stop reason', () => {
+  expect(isOverflowReply({ stop_reason: 'model_context_window_exceeded' })).toBe(true);
+  expect(isOverflowReply({ stop_reason: 'max_tokens' })).toBe(false);
+});
+
+test('the first route that matches serves a model, under the name it has there', () => {
+  const route = (model: string, upstream: string | null = null) => ({
+    model,
+    endpoint: { type: 'messages', baseUrl: model, apiKey: 'k' } as const,
+    upstreamModel: upstream,
+    isScripted: false,
+  });
+  const routes = [route('local-a', 'llama'), route('local-*', 'org/*:latest'), route('*')];
+  const found = ['local-a', 'local-b', 'claude-x'].map((id) => {
+    const { model, ...rest } = findRoute(routes, id);
+    return [model, upstreamModel({ model, ...rest }, id)];
+  });
+  expect(found).toEqual([
+    ['local-a', 'llama'],
+    ['local-*', 'org/local-b:latest'],
+    ['*', 'claude-x'],
+  ]);
+  expect(() => findRoute([route('local-*')], 'claude-x')).toThrow('no route');
 });
 
 describe('a failure that is not the model’s', () => {

@@ -3,11 +3,13 @@
 
 import { expect, test } from 'vitest';
 import { modelRequest } from '../../../activities/model/request.ts';
+import { createModelCatalog, modelEntry } from '../../../protocol/model-catalog.ts';
+import type { ModelCatalog } from '../../../protocol/model-catalog.ts';
 import { agentFromCreate, createAgentRequest } from '../../../protocol/agents.ts';
 import { parseBody } from '../../../protocol/parse.ts';
 import type { SessionAgent } from '../../../protocol/sessions.ts';
 
-function requestFor(model: unknown) {
+function requestFor(model: unknown, models?: ModelCatalog) {
   const { multiagent: _, ...fields } = agentFromCreate(
     parseBody(createAgentRequest, { name: 'a', model }),
   );
@@ -18,7 +20,8 @@ function requestFor(model: unknown) {
     multiagent: null,
     ...fields,
   };
-  return modelRequest(agent, [{ role: 'user', content: [{ type: 'text', text: 'hello' }] }]);
+  const messages = [{ role: 'user' as const, content: [{ type: 'text' as const, text: 'hello' }] }];
+  return modelRequest(agent, messages, models);
 }
 
 test.each([
@@ -49,4 +52,28 @@ test.each([
   'some-model',
 ])('%s is sent no effort when its agent names none', (id) => {
   expect(requestFor(id)).not.toHaveProperty('output_config');
+});
+
+test('only models of which it is known are asked to think', () => {
+  expect(requestFor('claude-haiku-4-5').thinking).toMatchObject({ budget_tokens: 8_000 });
+  expect(requestFor('claude-sonnet-4-6').thinking).toEqual({ type: 'adaptive' });
+  expect(requestFor('claude-of-next-year').thinking).toEqual({ type: 'adaptive' });
+  expect(requestFor('llama-9')).not.toHaveProperty('thinking');
+});
+
+test('a model is asked for no more output than it has, and thinks in a part of that', () => {
+  const known = (outputTokensMax: number) =>
+    createModelCatalog([modelEntry({ id: 'small', outputTokensMax, thinking: 'budget' })]);
+  expect(requestFor('small', known(4_096))).toMatchObject({
+    max_tokens: 4_096,
+    thinking: { budget_tokens: 2_048 },
+  });
+  expect(requestFor('small', known(2_000))).not.toHaveProperty('thinking');
+  expect(requestFor('small', known(500_000))).toMatchObject({ max_tokens: 32_000 });
+});
+
+test('a model without prompt caching is sent no marks for it', () => {
+  const models = createModelCatalog([modelEntry({ id: 'plain', hasPromptCaching: false })]);
+  expect(JSON.stringify(requestFor('plain', models))).not.toContain('cache_control');
+  expect(JSON.stringify(requestFor('other', models))).toContain('cache_control');
 });
