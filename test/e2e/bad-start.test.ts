@@ -1,8 +1,11 @@
 // A server that cannot start says in one clear sentence why and what to change, ends with code 1,
 // and leaves nothing running.
 
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, inject, it } from 'vitest';
 import { startInVain } from '../helpers/server.ts';
 
@@ -65,6 +68,15 @@ describe('a server does not start, in one sentence', () => {
     const sentence = await sentenceOf({ HOLDFAST_SANDBOX_IMAGE: 'holdfast-nowhere:none' });
     expect(sentence).toContain('HOLDFAST_SANDBOX_IMAGE cannot be used');
     expect(sentence).toContain('holdfast-nowhere:none');
+  });
+
+  it.concurrent('when the file of models is wrong', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'holdfast-models-'));
+    const file = join(directory, 'mine.json');
+    writeFileSync(file, '[\n  { "models": ["a"], "endpoint": { "type": "openai" } }\n]');
+    const sentence = await sentenceOf({ HOLDFAST_MODELS: file });
+    rmSync(directory, { recursive: true });
+    expect(sentence).toContain('mine.json:2:44: 0.endpoint.type: expected type to be one of');
   });
 
   it.concurrent('when PostgreSQL is away', async () => {

@@ -15,6 +15,7 @@ export interface KnownDifference {
 const ANY = /./;
 const SESSION = / \/v1\/sessions(\/\{id\}(\/archive)?)?$/;
 const ENVIRONMENT = / \/v1\/environments/;
+const MODELS = / \/v1\/models/;
 const EVENTS = / \/v1\/sessions\/\{id\}\/events$/;
 
 export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
@@ -29,6 +30,18 @@ export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
     path: /(^|\.)model\.effort$/,
     what: 'added',
     cause: 'always present in answers since (sdk 1.11.0: BetaManagedAgentsModelConfig)',
+  },
+  {
+    route: MODELS,
+    path: /(^|\.)(line|lifecycle|deprecated_at|retires_at|allowed_fallback_models)$/,
+    what: 'added',
+    cause: 'new since (sdk 1.11.0: BetaModelInfo)',
+  },
+  {
+    route: MODELS,
+    path: /(^|\.)(effort\.xhigh|types\.(between_tools|disabled)|compaction|server_tools)$/,
+    what: 'added',
+    cause: 'new since (sdk 1.11.0: BetaModelCapabilities)',
   },
   {
     route: ENVIRONMENT,
