@@ -19,7 +19,8 @@ import { modelFailure, toApplicationFailure, workerStopping } from './failures.t
 import { idleOf, type IdleStop, runningEvents, waitingIdle } from './idle-events.ts';
 import { describeModelError, type ModelMessage, type ModelRequest } from './model/anthropic.ts';
 import { PreviewWriter } from './model/preview-writer.ts';
-import { replyEvents, spanEnd, tokenUsage } from './model/reply-events.ts';
+import { pricedUsage } from './model/priced-usage.ts';
+import { replyEvents, spanEnd } from './model/reply-events.ts';
 import { modelRequest } from './model/request.ts';
 import { type ToolBook, toolBook, type Verdict } from './model/tools.ts';
 import { beginCall } from './run-tool.ts';
@@ -79,7 +80,9 @@ export async function callModel(
   const attempt = { input, number, stepKey, key, agent, tools, consumedThrough, spanStartId };
   const previews = new PreviewWriter(deps.previews, { sessionId, threadId, key }, begun.seq);
   const messages = deps.transcripts.extend(threadId, known, begun.rows);
-  return whileBeating(() => request(deps, attempt, modelRequest(agent, messages), previews));
+  return whileBeating(() =>
+    request(deps, attempt, modelRequest(agent, messages, deps.models), previews),
+  );
 }
 
 async function request(
@@ -142,7 +145,7 @@ async function appendReply(
     verdicts,
     redact: deps.showsCommands ? (text) => redact(text, deps.secrets) : null,
   });
-  const usage = tokenUsage(message.usage);
+  const usage = pricedUsage(deps.models, attempt.agent.model.id, message);
   const { consumedThrough } = attempt;
   const read =
     usage.input_tokens +

@@ -4,7 +4,7 @@
 import { Context } from '@temporalio/activity';
 import type { Logger } from 'pino';
 import { ACTIVITY_BEAT_MS } from '../protocol/limits.ts';
-import type { ModelCatalog } from '../protocol/model-catalog.ts';
+import type { ModelCatalog } from '../protocol/models/model-catalog.ts';
 import type { SandboxHost } from '../sandbox/sandbox.ts';
 import type { Database } from '../store/database.ts';
 import type { PreviewHub } from '../store/previews.ts';

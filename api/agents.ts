@@ -18,10 +18,10 @@ import { type ApiRequest, cursorOf, pathId, queryOf } from './request.ts';
 /** POST /v1/agents */
 export async function createAgent(request: ApiRequest) {
   const body = parseBody(createAgentRequest, (await readJsonBody(request.context)).value);
-  refuseNotYetAgent(body);
+  refuseNotYetAgent(body, { models: request.deps.models });
   return store.createAgent(request.deps.sql, {
     workspaceId: request.workspaceId,
-    fields: agentFromCreate(body),
+    fields: agentFromCreate(body, request.deps.models),
   });
 }
 
@@ -51,8 +51,8 @@ export async function retrieveAgent(request: ApiRequest) {
 export async function updateAgent(request: ApiRequest) {
   const key = agentKey(request);
   const body = parseBody(updateAgentRequest, (await readJsonBody(request.context)).value);
-  refuseNotYetAgent(body);
-  return store.updateAgent(request.deps.sql, key, body);
+  refuseNotYetAgent(body, { models: request.deps.models });
+  return store.updateAgent(request.deps.sql, key, body, request.deps.models);
 }
 
 /** POST /v1/agents/{agent_id}/archive */

@@ -2,7 +2,7 @@
 // small cache of keys: everything a client sees comes from these.
 
 import type { Logger } from 'pino';
-import type { ModelCatalog } from '../protocol/model-catalog.ts';
+import type { ModelCatalog } from '../protocol/models/model-catalog.ts';
 import type { Database } from '../store/database.ts';
 import type { Follower } from '../store/follow.ts';
 import type { Doorbell } from './doorbell.ts';

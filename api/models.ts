@@ -1,11 +1,11 @@
 // Models: list and retrieve. Named are only those that this server has somewhere to send, out of
-// the table that everything asks (protocol/model-catalog.ts).
+// the table that everything asks (protocol/models/model-catalog.ts).
 // docs: api/models. These routes need no beta header and mind none.
 
 import type { BetaModelInfo } from '@anthropic-ai/sdk/resources/beta/models';
 import { ApiError } from '../protocol/errors.ts';
 import { ERROR_ECHO_CHARS_MAX } from '../protocol/limits.ts';
-import { listModelsQuery, type ModelEntry } from '../protocol/model-catalog.ts';
+import { listModelsQuery, type ModelEntry } from '../protocol/models/model-catalog.ts';
 import { parseQuery } from '../protocol/parse.ts';
 import { type ApiRequest, queryOf } from './request.ts';
 

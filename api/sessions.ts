@@ -2,6 +2,7 @@
 // managed-agents/session-operations. What is sent into one is session-events.ts's.
 
 import { withClearedOverrides } from '../protocol/agent-overrides.ts';
+import { ApiError } from '../protocol/errors.ts';
 import { refuseNotYetSession } from '../protocol/not-yet.ts';
 import { parseBody, parseQuery } from '../protocol/parse.ts';
 import {
@@ -19,7 +20,7 @@ import { type ApiRequest, cursorOf, pathId, queryOf } from './request.ts';
 export async function createSession(request: ApiRequest) {
   const { value } = await readJsonBody(request.context);
   const body = parseBody(createSessionRequest, withClearedOverrides(value));
-  refuseNotYetSession(body);
+  refuseNotYetSession(body, request.deps.models);
   const agent =
     typeof body.agent === 'string' ? { type: 'agent' as const, id: body.agent } : body.agent;
   const { session, ring } = await store.createSession(request.deps.sql, {
@@ -32,7 +33,8 @@ export async function createSession(request: ApiRequest) {
     initialEvents: body.initial_events ?? [],
     budget: body.budget ?? null,
     overrides: agent.type === 'agent_with_overrides' ? agent : undefined,
-    check: () => {},
+    models: request.deps.models,
+    check: (agent) => body.budget !== undefined && checkBudgetable(request, agent),
   });
   if (ring !== null) void request.deps.doorbell.ring(session.id, ring);
   return session;
@@ -71,10 +73,10 @@ export async function retrieveSession(request: ApiRequest) {
 export async function updateSession(request: ApiRequest) {
   const key = sessionKey(request);
   const body = parseBody(updateSessionRequest, (await readJsonBody(request.context)).value);
-  refuseNotYetSession(body);
+  refuseNotYetSession(body, request.deps.models);
   const { session, ring } = await applyUpdate(request.deps.sql, key, {
     request: body,
-    checkBudget: () => {},
+    checkBudget: (agent) => checkBudgetable(request, agent),
   });
   if (ring !== null) void request.deps.doorbell.ring(key.sessionId, { ...ring, resumed: true });
   return session;
@@ -92,6 +94,15 @@ export async function deleteSession(request: ApiRequest) {
   const key = sessionKey(request);
   await endSession(request, key, 'delete');
   return { id: key.sessionId, type: 'session_deleted' };
+}
+
+/** docs: managed-agents/budgets: every model that may run needs a public list price. */
+function checkBudgetable(request: ApiRequest, agent: { model: { id: string } }): void {
+  const { id } = agent.model;
+  if (request.deps.models.find(id)?.price != null) return;
+  throw new ApiError('invalid_request_error', `budget: \`${id}\` has no list price.`, {
+    error_code: 'model_not_budgetable',
+  });
 }
 
 /** Reads the key that names the session of a route. */

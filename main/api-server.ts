@@ -11,7 +11,7 @@ import { createHttpServer } from '../api/http-server.ts';
 import type { Fetch } from '../api/http-server.ts';
 import { newId } from '../protocol/ids.ts';
 import { API_DRAIN_MS } from '../protocol/limits.ts';
-import type { ModelCatalog } from '../protocol/model-catalog.ts';
+import type { ModelCatalog } from '../protocol/models/model-catalog.ts';
 import { pingDatabase } from '../store/database.ts';
 import type { Database } from '../store/database.ts';
 import { createFollower } from '../store/follow.ts';

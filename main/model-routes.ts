@@ -10,9 +10,9 @@ import {
   isPattern,
   patternWeight,
   withRules,
-} from '../protocol/model-catalog.ts';
-import type { ModelCatalog } from '../protocol/model-catalog.ts';
-import { PUBLIC_CATALOG, PUBLIC_MODELS } from '../protocol/public-models.ts';
+} from '../protocol/models/model-catalog.ts';
+import type { ModelCatalog } from '../protocol/models/model-catalog.ts';
+import { PUBLIC_CATALOG, PUBLIC_MODELS } from '../protocol/models/public-models.ts';
 import { API_KEY_PREFIX } from '../store/keys.ts';
 import { ConfigError } from './config.ts';
 import type { Config, Secrets } from './config.ts';

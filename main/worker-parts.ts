@@ -10,7 +10,7 @@ import { TranscriptCache } from '../activities/model/transcript-cache.ts';
 import type { ActivityDeps } from '../activities/deps.ts';
 import { EndpointPackageError } from '../activities/model/routes.ts';
 import type { ModelRoute } from '../activities/model/routes.ts';
-import type { ModelCatalog } from '../protocol/model-catalog.ts';
+import type { ModelCatalog } from '../protocol/models/model-catalog.ts';
 import { prepareImageOn } from '../sandbox/prepare.ts';
 import { createSandboxHost, DEFAULT_DOCKER_SOCKET } from '../sandbox/sandbox-host.ts';
 import { SandboxFailedError } from '../sandbox/sandbox.ts';

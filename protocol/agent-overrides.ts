@@ -15,6 +15,7 @@ import {
   type skillsRequest,
 } from './agents.ts';
 import { ApiError } from './errors.ts';
+import type { ModelCatalog } from './models/model-catalog.ts';
 import { resolvedTools, type ToolRequest } from './tools.ts';
 
 export interface AgentOverrides {
@@ -32,18 +33,22 @@ export interface AgentOverrides {
 export function overriddenAgent(
   fields: AgentVersionFields,
   overrides: AgentOverrides,
+  models: ModelCatalog,
 ): AgentVersionFields {
+  const within = 'agent.';
   const { model, system, tools, mcp_servers: servers, skills } = overrides;
   return fitting(
     {
       ...fields,
-      ...(model === undefined ? {} : { model: modelFromRequest(model, undefined, 'agent.') }),
+      ...(model === undefined
+        ? {}
+        : { model: modelFromRequest(model, undefined, { models, within }) }),
       ...(system === undefined ? {} : { system: system === '' ? null : system }),
       ...(tools === undefined ? {} : { tools: resolvedTools(tools) }),
       ...(servers === undefined ? {} : { mcp_servers: servers }),
       ...(skills === undefined ? {} : { skills: resolvedSkills(skills) }),
     },
-    'agent.',
+    within,
   );
 }
 

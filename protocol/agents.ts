@@ -7,7 +7,7 @@ import type {
   BetaManagedAgentsAgent,
   BetaManagedAgentsModelConfig,
 } from '@anthropic-ai/sdk/resources/beta/agents/agents';
-import { type Effort, EFFORTS } from './model-catalog.ts';
+import { type Effort, EFFORTS, type ModelCatalog } from './models/model-catalog.ts';
 import { ApiError } from './errors.ts';
 import {
   createdAtWithin,
@@ -35,7 +35,7 @@ import {
 } from './field-limits.ts';
 import { multiagentRequest, multiagentShape } from './multiagent.ts';
 import { limitParam, pageParam } from './page.ts';
-import { effortOf } from './public-models.ts';
+import { effortOf, PUBLIC_CATALOG } from './models/public-models.ts';
 import { builtInToolSettings, resolvedTools, toolShape, toolsRequest } from './tools.ts';
 
 /** sdk 1.11.0: BetaManagedAgentsAgent. */
@@ -208,12 +208,15 @@ export const agentShape = z.strictObject({
 /**
  * Fills the defaults of a new agent's first version; throws 400 when its parts do not fit together.
  */
-export function agentFromCreate(request: CreateAgentRequest): AgentVersionFields {
+export function agentFromCreate(
+  request: CreateAgentRequest,
+  models: ModelCatalog = PUBLIC_CATALOG,
+): AgentVersionFields {
   return fitting({
     name: request.name,
     description: textOrNull(request.description),
     system: textOrNull(request.system),
-    model: modelFromRequest(request.model, undefined),
+    model: modelFromRequest(request.model, undefined, { models }),
     tools: resolvedTools(request.tools ?? []),
     mcp_servers: request.mcp_servers ?? [],
     skills: resolvedSkills(request.skills),
@@ -231,6 +234,7 @@ export function agentFromCreate(request: CreateAgentRequest): AgentVersionFields
 export function agentAfterUpdate(
   current: AgentVersionFields,
   request: UpdateAgentRequest,
+  models: ModelCatalog = PUBLIC_CATALOG,
 ): AgentVersionFields {
   const { model, tools, skills, mcp_servers: servers, execution_identity: identity } = request;
   const given = <K extends keyof UpdateAgentRequest>(key: K) => request[key] !== undefined;
@@ -238,7 +242,7 @@ export function agentAfterUpdate(
     name: request.name ?? current.name,
     description: given('description') ? textOrNull(request.description) : current.description,
     system: given('system') ? textOrNull(request.system) : current.system,
-    model: model === undefined ? current.model : modelFromRequest(model, current.model),
+    model: model === undefined ? current.model : modelFromRequest(model, current.model, { models }),
     tools: tools === undefined ? current.tools : resolvedTools(tools ?? []),
     mcp_servers: servers === undefined ? current.mcp_servers : (servers ?? []),
     skills: skills === undefined ? current.skills : resolvedSkills(skills),
@@ -266,12 +270,12 @@ export function sameAgentVersion(a: AgentVersionFields, b: AgentVersionFields): 
 export function modelFromRequest(
   request: ModelRequest,
   stored: ModelConfig | undefined,
-  within = '',
+  context: { models: ModelCatalog; within?: string },
 ): ModelConfig {
   const given = typeof request === 'string' ? { id: request } : request;
   const kept = given.id === stored?.id && given.effort === undefined ? stored.effort : undefined;
   const named = typeof given.effort === 'string' ? { type: given.effort } : given.effort;
-  if (named != null) checkEffort(given.id, named.type, within);
+  if (named != null) checkEffort(given.id, named.type, context);
   const effort = kept ?? named;
   return {
     id: given.id,
@@ -282,8 +286,12 @@ export function modelFromRequest(
 }
 
 /** behaviour.md 5.1: a level that the model does not have is a 400, not a turn that fails later. */
-function checkEffort(modelId: string, level: Effort, within: string): void {
-  const levels = effortOf(modelId)?.levels;
+function checkEffort(
+  modelId: string,
+  level: Effort,
+  { models, within = '' }: { models: ModelCatalog; within?: string },
+): void {
+  const levels = effortOf(modelId, models)?.levels;
   if (levels === undefined || levels.includes(level)) return;
   if (levels.length === 0) refuse(`${within}model.effort`, `\`${modelId}\` takes no effort`);
   const listed = levels.map((each) => `"${each}"`).join(', ');

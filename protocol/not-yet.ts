@@ -5,7 +5,8 @@
 import type { BetaLimitedNetworkParams } from '@anthropic-ai/sdk/resources/beta/environments';
 import type { CreateAgentRequest, UpdateAgentRequest } from './agents.ts';
 import type { CreateEnvironmentRequest, UpdateEnvironmentRequest } from './environments.ts';
-import { effortOf } from './public-models.ts';
+import type { ModelCatalog } from './models/model-catalog.ts';
+import { effortOf, PUBLIC_CATALOG } from './models/public-models.ts';
 import { ApiError } from './errors.ts';
 import type { ClientEventParams } from './events.ts';
 import type { CreateSessionRequest, UpdateSessionRequest } from './sessions.ts';
@@ -28,7 +29,6 @@ const AGENT: readonly NotYet<AgentRequest>[] = [
   ['multiagent', ({ multiagent }) => multiagent != null, 'multi-agent sessions'],
   ['execution_identity', (r) => r.execution_identity?.type === 'aws_role', 'AWS roles'],
   ['model.inference_geo', (r) => modelOf(r).inference_geo != null, 'pinning inference to a region'],
-  ['model.effort', (r) => namesUnknownEffort(modelOf(r)), 'effort of models other than Claude'],
   ['model.speed', (request) => modelOf(request).speed === 'fast', 'fast mode'],
 ];
 
@@ -68,7 +68,6 @@ const ENVIRONMENT: readonly NotYet<EnvironmentRequest>[] = [
 ];
 
 const SESSION: readonly NotYet<SessionRequest>[] = [
-  ['budget', ({ budget }) => budget != null, 'budgets'],
   [
     'resources',
     (request) => 'resources' in request && isFilled(request.resources),
@@ -86,8 +85,17 @@ const EVENT: readonly NotYet<ClientEventParams>[] = [
 ];
 
 /** Refuses what agents cannot have yet, in a create as in an update. Throws 400. */
-export function refuseNotYetAgent(request: AgentRequest, within = ''): void {
+export function refuseNotYetAgent(
+  request: AgentRequest,
+  { models = PUBLIC_CATALOG, within = '' }: { models?: ModelCatalog; within?: string } = {},
+): void {
   refuse(AGENT, request, within);
+  const isUnknown = (model: AgentRequest) => namesUnknownEffort(modelOf(model), models);
+  refuse(
+    [['model.effort', isUnknown, 'effort of a model of which nothing is known']],
+    request,
+    within,
+  );
   for (const [index, tool] of (request.tools ?? []).entries()) {
     refuse(TOOL, tool, `${within}tools.${index}.`);
   }
@@ -99,10 +107,15 @@ export function refuseNotYetEnvironment(request: EnvironmentRequest): void {
 }
 
 /** Refuses what sessions cannot have yet, in a create as in an update. Throws 400. */
-export function refuseNotYetSession(request: SessionRequest): void {
+export function refuseNotYetSession(
+  request: SessionRequest,
+  models: ModelCatalog = PUBLIC_CATALOG,
+): void {
   refuse(SESSION, request, '');
   // Overrides and updates have the names of the agent's own fields.
-  if (typeof request.agent === 'object') refuseNotYetAgent(request.agent, 'agent.');
+  if (typeof request.agent === 'object') {
+    refuseNotYetAgent(request.agent, { models, within: 'agent.' });
+  }
   if ('initial_events' in request) refuseNotYetEvents(request.initial_events, 'initial_events');
 }
 
@@ -132,8 +145,8 @@ function modelOf({ model }: AgentRequest): Partial<ModelObject> {
   return typeof model === 'object' ? model : {};
 }
 
-function namesUnknownEffort({ id, effort }: Partial<ModelObject>): boolean {
-  return id !== undefined && effort != null && effortOf(id) === undefined;
+function namesUnknownEffort({ id, effort }: Partial<ModelObject>, models: ModelCatalog): boolean {
+  return id !== undefined && effort != null && effortOf(id, models) === undefined;
 }
 
 function isAuto(

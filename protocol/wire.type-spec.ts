@@ -21,7 +21,7 @@ import type * as agents from './agents.ts';
 import type * as environments from './environments.ts';
 import type { ApiErrorType } from './errors.ts';
 import type * as events from './events.ts';
-import type * as models from './model-catalog.ts';
+import type * as models from './models/model-catalog.ts';
 import type * as sessions from './sessions.ts';
 import type * as threads from './threads.ts';
 

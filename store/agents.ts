@@ -9,7 +9,8 @@ import {
   type AgentVersionFields,
   type UpdateAgentRequest,
 } from '../protocol/agents.ts';
-import { withShownEffort } from '../protocol/public-models.ts';
+import type { ModelCatalog } from '../protocol/models/model-catalog.ts';
+import { withShownEffort } from '../protocol/models/public-models.ts';
 import { ApiError } from '../protocol/errors.ts';
 import { newId } from '../protocol/ids.ts';
 import { encodeCursor } from '../protocol/page.ts';
@@ -107,6 +108,7 @@ export async function updateAgent(
   sql: Database,
   key: AgentKey,
   request: UpdateAgentRequest,
+  models: ModelCatalog,
 ): Promise<Agent> {
   return sql.begin(async (tx) => {
     // The lock makes concurrent updates one after the other, so no version is written twice. The
@@ -117,7 +119,7 @@ export async function updateAgent(
     const current = locked && (await getAgentRow(tx as unknown as Database, key));
     if (!current) throw notFound('agent', key.agentId);
     checkUpdatable(current, request);
-    const fields = agentAfterUpdate(current.body, request);
+    const fields = agentAfterUpdate(current.body, request, models);
     if (sameAgentVersion(current.body, fields)) return toAgent(current);
     const version = current.version + 1;
     const [row] = await tx<{ updated_at: string }[]>`

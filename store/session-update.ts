@@ -4,7 +4,7 @@
 
 import { isDeepStrictEqual } from 'node:util';
 import { updatedSessionAgent } from '../protocol/agent-overrides.ts';
-import { withShownEffort } from '../protocol/public-models.ts';
+import { withShownEffort } from '../protocol/models/public-models.ts';
 import { ApiError } from '../protocol/errors.ts';
 import { mergeMetadata } from '../protocol/fields.ts';
 import { newId, primaryThreadId } from '../protocol/ids.ts';

@@ -5,7 +5,8 @@
 
 import { type AgentOverrides, overriddenAgent } from '../protocol/agent-overrides.ts';
 import type { AgentVersionFields } from '../protocol/agents.ts';
-import { withShownEffort } from '../protocol/public-models.ts';
+import type { ModelCatalog } from '../protocol/models/model-catalog.ts';
+import { withShownEffort } from '../protocol/models/public-models.ts';
 import { ApiError } from '../protocol/errors.ts';
 import type { ClientEventParams } from '../protocol/events.ts';
 import { newId } from '../protocol/ids.ts';
@@ -34,6 +35,7 @@ export interface NewSession {
   budget: Session['budget'];
   /** Changes of the agent; absent: as it is */
   overrides?: AgentOverrides | undefined;
+  models: ModelCatalog;
   /** Refuses the agent as the session would run it, throwing an ApiError */
   check: (agent: AgentVersionFields) => void;
 }
@@ -103,7 +105,7 @@ async function withOverrides(sql: Database, session: NewSession): Promise<Chosen
   const { agentId, agentVersion: version, workspaceId, overrides } = session;
   if (overrides === undefined && session.budget === null) return { ...session, agent: null };
   const found = await getAgentVersion(sql, { workspaceId, agentId, version });
-  const agent = overriddenAgent(found.fields, overrides ?? {});
+  const agent = overriddenAgent(found.fields, overrides ?? {}, session.models);
   session.check(agent);
   return { ...session, agentVersion: found.version, agent };
 }

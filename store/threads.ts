@@ -1,7 +1,7 @@
 // The threads of a session. The primary thread needs no row of its own: it is the session seen as a
 // thread, under an id that follows from the session's.
 
-import { withShownEffort } from '../protocol/public-models.ts';
+import { withShownEffort } from '../protocol/models/public-models.ts';
 import { primaryThreadId } from '../protocol/ids.ts';
 import type { SessionThread } from '../protocol/threads.ts';
 import type { Database } from './database.ts';

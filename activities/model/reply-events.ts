@@ -80,19 +80,6 @@ export function replyEvents(message: ModelMessage, context: ReplyContext): Reply
   return { events, calls };
 }
 
-/** Usage of a reply as it is added to the session's counters. */
-export function tokenUsage(usage: ModelMessage['usage']): TokenUsage {
-  const written = usage.cache_creation_input_tokens ?? 0;
-  const oneHour = usage.cache_creation?.ephemeral_1h_input_tokens ?? 0;
-  return {
-    input_tokens: usage.input_tokens,
-    output_tokens: usage.output_tokens,
-    cache_read_input_tokens: usage.cache_read_input_tokens ?? 0,
-    cache_creation_5m_tokens: written - oneHour,
-    cache_creation_1h_tokens: oneHour,
-  };
-}
-
 /** sdk 1.11.0: BetaManagedAgentsSpanModelRequestEndEvent. */
 export function spanEnd(
   span: { sessionId: string; threadId: string; startId: string },

@@ -3,8 +3,8 @@
 
 import type Anthropic from '@anthropic-ai/sdk';
 import { MODEL_OUTPUT_TOKENS_MAX, THINKING_BUDGET_TOKENS_MIN } from '../../protocol/limits.ts';
-import type { Effort, ModelCatalog, ThinkingKind } from '../../protocol/model-catalog.ts';
-import { PUBLIC_CATALOG } from '../../protocol/public-models.ts';
+import type { Effort, ModelCatalog, ThinkingKind } from '../../protocol/models/model-catalog.ts';
+import { PUBLIC_CATALOG } from '../../protocol/models/public-models.ts';
 import type { SessionAgent } from '../../protocol/sessions.ts';
 import type { ModelRequest } from './anthropic.ts';
 import { offeredTools, usesSandbox } from './tools.ts';

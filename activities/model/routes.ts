@@ -1,7 +1,7 @@
 // Which endpoint serves a model id, with which key and under which name. First match wins; the last
 // route matches everything. Keys stay in here and in the client: a route can be logged without.
 
-import { isMatch } from '../../protocol/model-catalog.ts';
+import { isMatch } from '../../protocol/models/model-catalog.ts';
 
 /** A Messages endpoint: Anthropic's, a gateway's, a local server's. */
 export interface MessagesEndpoint {

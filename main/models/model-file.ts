@@ -6,8 +6,8 @@ import { readFileSync } from 'node:fs';
 import { findNodeAtLocation, getNodeValue, parseTree, printParseErrorCode } from 'jsonc-parser';
 import type { Node, ParseError } from 'jsonc-parser';
 import { z } from 'zod';
-import { EFFORTS, priceVersion } from '../../protocol/model-catalog.ts';
-import type { ModelPrice, ModelRule, TokenRates } from '../../protocol/model-catalog.ts';
+import { EFFORTS, priceVersion } from '../../protocol/models/model-catalog.ts';
+import type { ModelPrice, ModelRule, TokenRates } from '../../protocol/models/model-catalog.ts';
 import { MODEL_ID_CHARS_MAX } from '../../protocol/field-limits.ts';
 import { ConfigError } from '../config.ts';
 

@@ -7,9 +7,11 @@ import {
   accumulateManagedAgentsEvent,
 } from '@anthropic-ai/sdk/lib/sessions/accumulate';
 import { expect, test } from 'vitest';
-import { replyEvents, replyEventId, tokenUsage } from '../../../activities/model/reply-events.ts';
+import { pricedUsage } from '../../../activities/model/priced-usage.ts';
+import { replyEvents, replyEventId } from '../../../activities/model/reply-events.ts';
 import type { BookedTool } from '../../../activities/model/tools.ts';
 import { PreviewWriter } from '../../../activities/model/preview-writer.ts';
+import { PUBLIC_CATALOG } from '../../../protocol/models/public-models.ts';
 import { localPreviews, type PreviewFrame } from '../../../store/previews.ts';
 
 const CONTEXT = {
@@ -139,7 +141,8 @@ test('cache writes are told apart by their life', () => {
     cache_creation_input_tokens: 10,
     cache_creation: { ephemeral_1h_input_tokens: 4, ephemeral_5m_input_tokens: 6 },
   };
-  expect(tokenUsage(usage as Anthropic.Usage)).toEqual({
+  const reply = { usage: usage as Anthropic.Usage };
+  expect(pricedUsage(PUBLIC_CATALOG, 'a-model', reply)).toEqual({
     input_tokens: 1,
     output_tokens: 2,
     cache_read_input_tokens: 3,

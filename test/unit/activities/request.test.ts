@@ -3,8 +3,8 @@
 
 import { expect, test } from 'vitest';
 import { modelRequest } from '../../../activities/model/request.ts';
-import { createModelCatalog, modelEntry } from '../../../protocol/model-catalog.ts';
-import type { ModelCatalog } from '../../../protocol/model-catalog.ts';
+import { createModelCatalog, modelEntry } from '../../../protocol/models/model-catalog.ts';
+import type { ModelCatalog } from '../../../protocol/models/model-catalog.ts';
 import { agentFromCreate, createAgentRequest } from '../../../protocol/agents.ts';
 import { parseBody } from '../../../protocol/parse.ts';
 import type { SessionAgent } from '../../../protocol/sessions.ts';

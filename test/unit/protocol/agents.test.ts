@@ -10,7 +10,7 @@ import {
   sameAgentVersion,
   updateAgentRequest,
 } from '../../../protocol/agents.ts';
-import { withShownEffort } from '../../../protocol/public-models.ts';
+import { withShownEffort } from '../../../protocol/models/public-models.ts';
 import { parseBody } from '../../../protocol/parse.ts';
 import { sessionAgent, sessionAgentShape } from '../../../protocol/session-agent.ts';
 import { builtInToolSettings } from '../../../protocol/tools.ts';

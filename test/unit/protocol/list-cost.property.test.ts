@@ -9,8 +9,8 @@ import {
   fromCents,
   requestCost,
   toCents,
-} from '../../../protocol/list-cost.ts';
-import type { TokenRates } from '../../../protocol/model-catalog.ts';
+} from '../../../protocol/models/list-cost.ts';
+import type { TokenRates } from '../../../protocol/models/model-catalog.ts';
 
 /** Numerator and denominator, never shortened. */
 type Fraction = readonly [bigint, bigint];

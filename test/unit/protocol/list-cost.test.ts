@@ -13,9 +13,9 @@ import {
   SESSION_HOUR_USD,
   toCents,
   type TokenUsage,
-} from '../../../protocol/list-cost.ts';
-import type { ModelPrice } from '../../../protocol/model-catalog.ts';
-import { PUBLIC_CATALOG } from '../../../protocol/public-models.ts';
+} from '../../../protocol/models/list-cost.ts';
+import type { ModelPrice } from '../../../protocol/models/model-catalog.ts';
+import { PUBLIC_CATALOG } from '../../../protocol/models/public-models.ts';
 
 const NONE: TokenUsage = {
   input_tokens: 0,

@@ -10,8 +10,8 @@ import {
   type ModelPrice,
   priceVersion,
   withRules,
-} from '../../../protocol/model-catalog.ts';
-import { PUBLIC_CATALOG, PUBLIC_MODELS } from '../../../protocol/public-models.ts';
+} from '../../../protocol/models/model-catalog.ts';
+import { PUBLIC_CATALOG, PUBLIC_MODELS } from '../../../protocol/models/public-models.ts';
 
 /** sdk 1.11.0: Model, without the text that any other id is. */
 type Named<T> = T extends string ? (string extends T ? never : T) : never;

@@ -80,10 +80,6 @@ describe('refused, with the field named', () => {
     ],
     ['resources', session({ resources: [{ type: 'file', file_id: 'file_1' }] })],
     ['vault_ids', session({ vault_ids: ['vlt_1'] })],
-    [
-      'budget',
-      session({ budget: { type: 'limit', max_list_cost: { amount: '5', currency: 'USD' } } }),
-    ],
     ['initial_events.0.type', session({ initial_events: [CLIENT_EVENTS['user.define_outcome']] })],
     [
       'agent.tools.0.type',

@@ -6,9 +6,9 @@
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
 import type { BetaModelCapabilities } from '@anthropic-ai/sdk/resources/beta/models';
-import { MODELS_PAGE_ENTRIES_DEFAULT, MODELS_PAGE_ENTRIES_MAX } from './field-limits.ts';
-import { listParam } from './fields.ts';
-import { limitParam } from './page.ts';
+import { MODELS_PAGE_ENTRIES_DEFAULT, MODELS_PAGE_ENTRIES_MAX } from '../field-limits.ts';
+import { listParam } from '../fields.ts';
+import { limitParam } from '../page.ts';
 
 /** Every level, lowest first. sdk 1.11.0: OutputConfig.effort. */
 export const EFFORTS = ['low', 'medium', 'high', 'xhigh', 'max'] as const;

@@ -3,7 +3,7 @@
 // `toCents`, which is how the wire shows money, and `runtimeCost`, which has no finite decimal.
 // docs: managed-agents/budgets; about-claude/pricing.
 
-import { RUNTIME_COST_DECIMALS } from './limits.ts';
+import { RUNTIME_COST_DECIMALS } from '../limits.ts';
 import type { ModelPrice, TokenRates } from './model-catalog.ts';
 
 /** A decimal without exponent and without trailing zeros, `US dollars` */
