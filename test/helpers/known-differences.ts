@@ -1,6 +1,7 @@
 // The written list of how our answers may differ from the recordings of the hosted service, each
 // with its cause. The recordings are of May 2026 and the contract is the SDK of November 2026, so
-// most rows are members that have come or gone since. A row that no longer applies should go.
+// most rows are members that have come or gone since. A row that no longer applies fails the test
+// that plays them, and so does a recording that is left out although the server has its routes.
 
 export interface KnownDifference {
   /** the routes it applies to, as `POST /v1/sessions/{id}` */
@@ -12,7 +13,19 @@ export interface KnownDifference {
   cause: string;
 }
 
+/** Recordings that are not played, each with the reason; the server has no such route. */
+export const NOT_PLAYED: Readonly<Record<string, string>> = {
+  live_files_upload_retrieve_delete: 'not yet: files',
+  live_memory_stores_lifecycle: 'not yet: memory stores',
+  live_messages_create_minimal: 'never: the Messages API is what this server calls, not serves',
+  live_messages_create_stream: 'never: the Messages API is what this server calls, not serves',
+  live_models_get_sonnet_4_6: 'not yet: models',
+  live_models_list: 'not yet: models',
+  live_skills_list: 'not yet: skills',
+};
+
 const ANY = /./;
+const MODELS = /^GET \/v1\/models(\/|$)/;
 const SESSION = / \/v1\/sessions(\/\{id\}(\/archive)?)?$/;
 const ENVIRONMENT = / \/v1\/environments/;
 const MODELS = / \/v1\/models/;
@@ -76,12 +89,6 @@ export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
   {
     route: SESSION,
     path: /^usage\.cache_creation$/,
-    what: 'missing',
-    cause: 'optional in the contract and null there when nothing was cached; absent here',
-  },
-  {
-    route: SESSION,
-    path: /^usage\.cache_creation$/,
     what: 'type',
     cause: 'null before the first model call there; the counters of it here',
   },
@@ -95,13 +102,13 @@ export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
     route: EVENTS,
     path: /^data\[\d+\]\.processed_at$/,
     what: 'added',
-    cause: 'null while queued is said explicitly (sdk 1.11.0: BetaManagedAgentsUserMessageEvent)',
+    cause: 'theirs was read while the message was queued, ours when the turn is over',
   },
   {
     route: /^GET \/v1\/sessions\/\{id\}\/events$/,
     path: /^data$/,
     what: 'added',
-    cause: 'ours has begun the turn by the time the history is read; theirs had not',
+    cause: 'theirs was read before the turn had begun, ours when it is over',
   },
   {
     route: / \/v1\/sessions\/\{id\}\/events$/,
@@ -109,11 +116,24 @@ export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
     what: 'added',
     cause: 'list answers say null at the end (docs: api/overview, pagination); theirs left it out',
   },
+  // Judged as soon as the recordings of models are played.
   {
-    route: / \/v1\/sessions/,
-    path: /^stats\.(active_seconds|duration_seconds)$/,
+    route: MODELS,
+    path: /(^|\.)(deprecated_at|lifecycle|line|retires_at)$/,
+    what: 'added',
+    cause: 'new since (sdk 1.11.0: ModelInfo)',
+  },
+  {
+    route: MODELS,
+    path: /(^|\.)capabilities\.(effort\.xhigh|server_tools)$/,
+    what: 'added',
+    cause: 'new since (sdk 1.11.0: ModelCapabilities)',
+  },
+  {
+    route: MODELS,
+    path: /^(data\[\d+\]\..*|first_id|last_id)$/,
     what: 'value',
-    cause: 'wall-clock figures',
+    cause: 'models have come and gone since, so each place of the list holds another',
   },
 ];
 

@@ -1,10 +1,11 @@
 // Plays a recorded conversation with the hosted service (May 2026) against a server and compares.
 // Judged are status codes, which headers exist, id shapes, JSON types, null against absent, and the
 // values that do not depend on time or id. Everything that may differ is in known-differences.ts,
-// each with its cause; a difference that is not listed there is reported.
+// each with its cause; a difference that is not listed there is reported, and so is which rows of
+// the list were needed, so that none stays when it no longer is.
 
-import { readFileSync } from 'node:fs';
-import { KNOWN_DIFFERENCES, UNJUDGED_HEADERS } from './known-differences.ts';
+import { readFileSync, readdirSync } from 'node:fs';
+import { KNOWN_DIFFERENCES, type KnownDifference, UNJUDGED_HEADERS } from './known-differences.ts';
 
 export interface Exchange {
   method: string;
@@ -22,12 +23,28 @@ export interface Target {
   before?: (method: string, path: string) => Promise<void>;
 }
 
+export interface Replay {
+  /** every difference that is not a known one, in words */
+  differences: string[];
+  /** the known ones that were met */
+  met: Set<KnownDifference>;
+  /** the routes that were called, as rows of known differences name them */
+  routes: string[];
+}
+
 const ID = /^([a-z]+)_[A-Za-z0-9]{20,}$/;
 const TIMESTAMP = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/;
 
+const DIRECTORY = new URL('../recordings/', import.meta.url);
+
+/** The names of all recordings, sorted. */
+export const RECORDINGS: readonly string[] = readdirSync(DIRECTORY)
+  .map((file) => file.replace(/\.jsonl$/, ''))
+  .toSorted();
+
 /** The exchanges of one file of test/recordings, in order. */
 export function readRecording(name: string): Exchange[] {
-  const file = new URL(`../recordings/${name}.jsonl`, import.meta.url);
+  const file = new URL(`${name}.jsonl`, DIRECTORY);
   const lines = readFileSync(file, 'utf8').trim().split('\n');
   return lines.map((line) => JSON.parse(line) as Exchange);
 }
@@ -35,24 +52,23 @@ export function readRecording(name: string): Exchange[] {
 const kindOf = (value: unknown): string =>
   value === null ? 'null' : Array.isArray(value) ? 'array' : typeof value;
 
-const isKnown = (route: string, path: string, what: string): boolean =>
-  KNOWN_DIFFERENCES.some(
-    (known) => known.route.test(route) && known.path.test(path) && known.what === what,
-  );
-
 /** Compares values at one path; a difference is a line `<route> <path>: <what was, what is>`. */
 class Comparison {
   readonly differences: string[] = [];
   readonly route: string;
+  readonly #met: Set<KnownDifference>;
 
-  constructor(route: string) {
+  constructor(route: string, met: Set<KnownDifference>) {
     this.route = route;
+    this.#met = met;
   }
 
   private report(path: string, what: 'missing' | 'added' | 'value' | 'type', text: string): void {
-    if (!isKnown(this.route, path, what)) {
-      this.differences.push(`${this.route} ${path || '(top)'}: ${text}`);
-    }
+    const known = KNOWN_DIFFERENCES.find(
+      (one) => one.route.test(this.route) && one.path.test(path) && one.what === what,
+    );
+    if (known !== undefined) this.#met.add(known);
+    else this.differences.push(`${this.route} ${path || '(top)'}: ${text}`);
   }
 
   compare(path: string, recorded: unknown, actual: unknown): void {
@@ -119,8 +135,12 @@ function learnIds(ids: Map<string, string>, recorded: unknown, actual: unknown):
   }
 }
 
-function compareAnswer(exchange: Exchange, response: Response, body: unknown): string[] {
-  const comparison = new Comparison(routeOf(exchange));
+function compareAnswer(
+  exchange: Exchange,
+  { response, body }: { response: Response; body: unknown },
+  met: Set<KnownDifference>,
+): string[] {
+  const comparison = new Comparison(routeOf(exchange), met);
   const differences: string[] = [];
   if (response.status !== exchange.status) {
     const said = JSON.stringify(body).slice(0, 300);
@@ -135,36 +155,41 @@ function compareAnswer(exchange: Exchange, response: Response, body: unknown): s
   return [...differences, ...comparison.differences];
 }
 
+/** Sends one recorded request, as it was but for the key. */
+export async function sendRecorded(exchange: Exchange, target: Target): Promise<Response> {
+  return fetch(`${target.baseUrl}${exchange.path}`, {
+    method: exchange.method,
+    headers: {
+      'x-api-key': target.apiKey,
+      'anthropic-version': '2023-06-01',
+      'anthropic-beta': 'managed-agents-2026-04-01',
+      'content-type': 'application/json',
+    },
+    ...(exchange.request === null ? {} : { body: JSON.stringify(exchange.request) }),
+  });
+}
+
 /**
- * Sends the recorded requests in order, with recorded ids replaced by the server's own, and returns
- * every difference that is not a known one. Stops at the first status that differs, since what
- * follows builds on it.
+ * Sends the recorded requests in order, with recorded ids replaced by the server's own, and
+ * compares the answers. Stops at the first status that differs: what follows builds on it.
  */
-export async function replayRecording(name: string, target: Target): Promise<string[]> {
+export async function replayRecording(name: string, target: Target): Promise<Replay> {
   const ids = new Map<string, string>();
-  const withOurIds = (text: string): string => {
-    let result = text;
-    for (const [theirs, ours] of ids) result = result.replaceAll(theirs, ours);
-    return result;
+  const withOurIds = <T>(value: T): T => {
+    let text = JSON.stringify(value);
+    for (const [theirs, ours] of ids) text = text.replaceAll(theirs, ours);
+    return JSON.parse(text) as T;
   };
-  const differences: string[] = [];
+  const replay: Replay = { differences: [], met: new Set(), routes: [] };
   for (const exchange of readRecording(name)) {
-    const path = withOurIds(exchange.path);
+    const { path, request } = withOurIds({ path: exchange.path, request: exchange.request });
     await target.before?.(exchange.method, path);
-    const response = await fetch(`${target.baseUrl}${path}`, {
-      method: exchange.method,
-      headers: {
-        'x-api-key': target.apiKey,
-        'anthropic-version': '2023-06-01',
-        'anthropic-beta': 'managed-agents-2026-04-01',
-        'content-type': 'application/json',
-      },
-      ...(exchange.request === null ? {} : { body: withOurIds(JSON.stringify(exchange.request)) }),
-    });
+    const response = await sendRecorded({ ...exchange, path, request }, target);
     const body: unknown = await response.json();
-    differences.push(...compareAnswer(exchange, response, body));
+    replay.routes.push(routeOf(exchange));
+    replay.differences.push(...compareAnswer(exchange, { response, body }, replay.met));
     if (response.status !== exchange.status) break;
     learnIds(ids, exchange.response, body);
   }
-  return differences;
+  return replay;
 }
