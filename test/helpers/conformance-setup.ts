@@ -1,7 +1,28 @@
-// Loaded before each e2e and chaos file: what left the contract during a test fails that test, so
-// every end-to-end test is a conformance test as well, without saying so.
+// Loaded before each e2e and chaos file: whatever speaks to a server of ours through `fetch` has
+// its answers held against the contract, and what left it during a test fails that test, so every
+// end-to-end test is a conformance test as well, without saying so. What a passed test saw is noted
+// for docs/coverage.md (test/coverage/records.ts).
 
-import { afterEach } from 'vitest';
-import { assertConformance } from './conformance.ts';
+import { relative } from 'node:path';
+import { afterAll, afterEach, beforeEach } from 'vitest';
+import { keep, takeNotes } from '../coverage/records.ts';
+import { assertConformance, conformingFetch } from './conformance.ts';
+import { ROOT } from './source-files.ts';
+
+globalThis.fetch = conformingFetch;
+
+beforeEach(({ task, onTestFinished }) => {
+  // What was set up for several tests is no test's claim.
+  takeNotes();
+  onTestFinished(() => {
+    const seen = takeNotes();
+    if (task.result?.state !== 'pass') return;
+    const file = relative(ROOT, task.file.filepath);
+    keep({ file, name: task.fullTestName, line: task.location?.line ?? 0, seen });
+  });
+});
 
 afterEach(assertConformance);
+
+// The last words of a file: what its own afterAll hooks were told. They have run by then.
+afterAll(assertConformance);

@@ -1,10 +1,15 @@
 // Holds everything the server says against the SDK's types while other tests go about their work.
-// Hand `conformingFetch` to a client: it passes answers through untouched, checks every JSON body
-// and every streamed event on the way, and keeps what it found. conformance-setup.ts then fails the
-// test during which something deviated.
+// `conformingFetch` passes answers through untouched, checks every JSON body and every streamed
+// event on the way, and what the official client sent and the server took; conformance-setup.ts
+// puts it in the place of `fetch` and fails the test during which something deviated.
 
+import { VERSION } from '@anthropic-ai/sdk/version';
+import { variantsIn } from '../coverage/event-variants.ts';
+import { note } from '../coverage/records.ts';
+import { sdkRouteOf } from '../coverage/sdk-routes.ts';
+import type { SentKind } from '../conformance-schemas/sent.ts';
 import type { WireKind } from '../conformance-schemas/wire.ts';
-import { deviationsFrom } from './wire-schemas.ts';
+import { type Deviations, deviationsFrom, deviationsOfRequest } from './wire-schemas.ts';
 import { sseReader, type SseFrame } from './sse-frames.ts';
 
 export interface ConformanceLog {
@@ -13,6 +18,7 @@ export interface ConformanceLog {
   /** properties the SDK's type does not have, in words */
   unknown: string[];
   bodiesChecked: number;
+  requestsChecked: number;
   eventsChecked: number;
 }
 
@@ -21,6 +27,7 @@ export const conformanceLog: ConformanceLog = {
   violations: [],
   unknown: [],
   bodiesChecked: 0,
+  requestsChecked: 0,
   eventsChecked: 0,
 };
 
@@ -56,6 +63,17 @@ const ANSWERS: Record<string, WireKind | 'stream' | 'threadStream'> = {
   'GET /v1/sessions/{id}/threads/{id}/stream': 'threadStream',
 };
 
+// Documented routes that take a body, and what the SDK's types call it.
+const REQUESTS: Readonly<Record<string, SentKind>> = {
+  'POST /v1/agents': 'createAgent',
+  'POST /v1/agents/{id}': 'updateAgent',
+  'POST /v1/environments': 'createEnvironment',
+  'POST /v1/environments/{id}': 'updateEnvironment',
+  'POST /v1/sessions': 'createSession',
+  'POST /v1/sessions/{id}': 'updateSession',
+  'POST /v1/sessions/{id}/events': 'sendEvents',
+};
+
 // Properties of ours beyond the SDK's types, each with its row in docs/differences.md. None so far.
 const OUR_EXTENSIONS: readonly string[] = [];
 
@@ -72,7 +90,10 @@ const isVerb = (words: string[], index: number): boolean =>
   index === words.length - 1 && words[index - 1] === 'events' && words[index] === 'stream';
 
 function record(where: string, kind: WireKind, value: unknown): void {
-  const found = deviationsFrom(kind, value);
+  report(where, deviationsFrom(kind, value));
+}
+
+function report(where: string, found: Deviations): void {
   conformanceLog.violations.push(...found.violations.map((text) => `${where}: ${text}`));
   conformanceLog.unknown.push(
     ...found.unknown
@@ -87,12 +108,32 @@ export function checkBody(path: string, method: string, status: number, body: un
   const route = `${method.toUpperCase()} ${routeOf(path)}`;
   const where = `${route} ${status}`;
   if (status >= 400) return record(where, 'error', body);
+  noteEventsIn(body);
   const kind = ANSWERS[route];
   if (kind === undefined || kind === 'stream' || kind === 'threadStream') {
     conformanceLog.violations.push(`${where}: a JSON answer that no documented route gives`);
     return;
   }
   record(where, kind, body);
+}
+
+/** An answer that lists or echoes events carries them as a stream does. */
+function noteEventsIn(body: unknown): void {
+  const data = (body as { data?: unknown } | null | undefined)?.data;
+  if (!Array.isArray(data)) return;
+  for (const variant of data.flatMap(variantsIn)) note('event', variant);
+}
+
+/** Checks a body that the server took, where the official client of this version sent it. */
+export function checkRequest(path: string, method: string, body: unknown): void {
+  const route = `${method.toUpperCase()} ${routeOf(path)}`;
+  conformanceLog.requestsChecked += 1;
+  const kind = REQUESTS[route];
+  if (kind === undefined) {
+    conformanceLog.violations.push(`${route}: a body that no documented route takes`);
+    return;
+  }
+  report(`accepted by ${route}`, deviationsOfRequest(kind, body));
 }
 
 /** Checks one event as a session's stream, or a thread's, carries it. */
@@ -102,6 +143,7 @@ export function checkEvent(
 ): void {
   conformanceLog.eventsChecked += 1;
   const type = (event as { type?: unknown } | null)?.type;
+  for (const variant of variantsIn(event)) note('event', variant);
   record(`event ${typeof type === 'string' ? type : '(no type)'}`, kind, event);
 }
 
@@ -136,22 +178,70 @@ function checkedStream(response: Response, kind: 'streamEvent' | 'threadStreamEv
   return new Response(response.body?.pipeThrough(passing) ?? null, { status, statusText, headers });
 }
 
-/** A `fetch` for the SDK's clients: `new Anthropic({ fetch: conformingFetch })`. */
+interface Call {
+  method: string;
+  path: string;
+  headers: Headers;
+  /** parsed; undefined where there is none or it is not JSON */
+  body: unknown;
+}
+
+function callOf(input: string | URL | Request, init: RequestInit | undefined): Call {
+  const request = input instanceof Request ? input : undefined;
+  const text = init?.body;
+  return {
+    method: (init?.method ?? request?.method ?? 'GET').toUpperCase(),
+    path: new URL(input instanceof Request ? input.url : input).pathname,
+    headers: new Headers(init?.headers ?? request?.headers),
+    body: typeof text === 'string' ? parsed(text) : undefined,
+  };
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return undefined;
+  }
+}
+
+/** What an accepted request proves: the events in it, and the body of the official client. */
+function judgeAccepted({ method, path, headers, body }: Call): void {
+  if (body === undefined) return;
+  const { events, initial_events: initial } = body as Record<string, unknown>;
+  for (const list of [events, initial]) {
+    if (!Array.isArray(list)) continue;
+    for (const variant of list.flatMap(variantsIn)) note('sent', variant);
+  }
+  if (headers.get('x-stainless-package-version') === VERSION) checkRequest(path, method, body);
+}
+
+function judge(call: Call, { status }: Response): void {
+  const route = sdkRouteOf(call.method, call.path);
+  if (route !== undefined) note('answer', `${route} ${String(status)[0]}xx`);
+  if (status < 300) judgeAccepted(call);
+}
+
+/** Whether an answer is one of the API's; the scripted model speaks another. */
+const isOurs = (path: string): boolean => path.startsWith('/v1/') && path !== '/v1/messages';
+
+const bareFetch = globalThis.fetch;
+
+/** `fetch`, with everything of the API held against the contract on its way. */
 export const conformingFetch: typeof fetch = async (input, init) => {
-  const response = await fetch(input, init);
-  const url = new URL(input instanceof Request ? input.url : input);
-  if (!url.pathname.startsWith('/v1/')) return response;
-  const method = (init?.method ?? (input instanceof Request ? input.method : 'GET')).toUpperCase();
-  checkHeaders(`${method} ${routeOf(url.pathname)} ${response.status}`, response);
+  const response = await bareFetch(input, init);
+  const call = callOf(input, init);
+  if (!isOurs(call.path)) return response;
+  const { method, path } = call;
+  judge(call, response);
+  checkHeaders(`${method} ${routeOf(path)} ${response.status}`, response);
   if (response.headers.get('content-type')?.startsWith('text/event-stream')) {
-    const ofThread = ANSWERS[`${method} ${routeOf(url.pathname)}`] === 'threadStream';
+    const ofThread = ANSWERS[`${method} ${routeOf(path)}`] === 'threadStream';
     return checkedStream(response, ofThread ? 'threadStreamEvent' : 'streamEvent');
   }
-  const body: unknown = await response
-    .clone()
-    .json()
-    .catch(() => undefined);
-  checkBody(url.pathname, method, response.status, body);
+  // An answer to HEAD has no body.
+  if (method === 'HEAD') return response;
+  checkBody(path, method, response.status, parsed(await response.clone().text()));
   return response;
 };
 

@@ -6,11 +6,12 @@ import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import Anthropic from '@anthropic-ai/sdk';
 import { afterEach, describe, expect, it } from 'vitest';
-import { SCHEMA_FILE, generateSchemas } from '../../conformance-schemas/generate.ts';
+import { SCHEMAS, generateSchemas } from '../../conformance-schemas/generate.ts';
 import {
   assertConformance,
   checkBody,
   checkEvent,
+  checkRequest,
   conformanceLog,
   conformingFetch,
   resetConformance,
@@ -33,9 +34,12 @@ async function withServer(handler: RequestListener, use: (url: string) => Promis
 }
 
 describe('the schemas', () => {
-  it('are those of the installed SDK (else run test/conformance-schemas/generate.ts)', () => {
-    expect(generateSchemas() === readFileSync(SCHEMA_FILE, 'utf8')).toBe(true);
-  });
+  it.each(SCHEMAS)(
+    '$type are those of the installed SDK (else run test/conformance-schemas/generate.ts)',
+    (schemas) => {
+      expect(generateSchemas(schemas) === readFileSync(schemas.file, 'utf8')).toBe(true);
+    },
+  );
 });
 
 describe('checkBody', () => {
@@ -78,6 +82,22 @@ describe('checkBody', () => {
     checkBody('/v1/nowhere', 'GET', 200, {});
     expect(() => assertConformance()).toThrow('no documented route');
     expect(() => assertConformance()).not.toThrow();
+  });
+});
+
+describe('checkRequest', () => {
+  it('passes what the SDK types and names what it does not', () => {
+    const environment = { name: 'e', config: { type: 'cloud' } };
+    checkRequest('/v1/environments', 'POST', environment);
+    assertConformance();
+    checkRequest('/v1/environments', 'post', { ...environment, mood: 'good' });
+    checkRequest('/v1/environments', 'POST', { name: 1 });
+    checkRequest('/v1/environments/env_1/archive', 'POST', { why: 'old' });
+    expect(conformanceLog.unknown).toEqual(['accepted by POST /v1/environments: mood']);
+    expect(conformanceLog.violations).toEqual([
+      'accepted by POST /v1/environments: name: must be string',
+      'POST /v1/environments/{id}/archive: a body that no documented route takes',
+    ]);
   });
 });
 
