@@ -80,6 +80,8 @@ export default defineConfig({
         fileParallelism: !suite.ownsMachine,
         maxWorkers: suite.ownsMachine ? 1 : '100%',
         sequence: { groupOrder: order },
+        // test/coverage reads the text of a test at its line.
+        includeTaskLocation: true,
       },
     })),
   },

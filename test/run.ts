@@ -1,13 +1,16 @@
 // What `npm test`, `npm run check` and `npm run test:deep` run: checks and suites one after another
 // (they share two cores), each with its time, then one closing line `N passed, N failed`.
 // A failed check counts as one failed, so does a suite that finds no tests, a file that does not
-// load, a skipped test and anything of ours left behind. Exit code 0 only if nothing failed.
+// load, a skipped test, anything of ours left behind, and a docs/coverage.md that is not what the
+// end-to-end suite has shown. Exit code 0 only if nothing failed.
 
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { coverageProblems } from './coverage/coverage.ts';
+import { RECORDS_DIRECTORY, RECORDS_VARIABLE } from './coverage/records.ts';
 import { leftovers } from './helpers/leftovers.ts';
 import { ROOT } from './helpers/source-files.ts';
 
@@ -108,6 +111,25 @@ async function take(step: Step, env: NodeJS.ProcessEnv, reports: string): Promis
   return { name: step.name, ...counts, tookMs: performance.now() - startedAt };
 }
 
+/** Runs the end-to-end suite with its records kept, and holds docs/coverage.md against them. */
+async function takeRecorded(step: Step, env: NodeJS.ProcessEnv, reports: string) {
+  rmSync(RECORDS_DIRECTORY, { recursive: true, force: true });
+  mkdirSync(RECORDS_DIRECTORY, { recursive: true });
+  const outcome = await take(step, { ...env, [RECORDS_VARIABLE]: RECORDS_DIRECTORY }, reports);
+  // What failed proves nothing, and the page would only repeat it.
+  if (outcome.failed > 0) return [outcome];
+  const startedAt = performance.now();
+  const problems = coverageProblems();
+  if (problems.length > 0) {
+    console.log('\n── docs/coverage.md is not what this run has shown');
+    for (const problem of problems) console.log(`  ${problem}`);
+    console.log('  if the run is right: node test/coverage/coverage.ts, and read the diff');
+  }
+  const failed = problems.length > 0 ? 1 : 0;
+  const tookMs = performance.now() - startedAt;
+  return [outcome, { name: 'coverage page', passed: 0, failed, tookMs }];
+}
+
 /** Names what is there now and was not before: containers, volumes, processes, temporary files. */
 async function takeLeftovers(before: ReadonlySet<string>): Promise<Outcome> {
   const startedAt = performance.now();
@@ -138,7 +160,10 @@ const before = await leftovers();
 const reports = mkdtempSync(join(tmpdir(), 'holdfast-reports-'));
 const outcomes: Outcome[] = [];
 try {
-  for (const step of steps) outcomes.push(await take(step, env, reports));
+  for (const step of steps) {
+    if (step.name === 'e2e') outcomes.push(...(await takeRecorded(step, env, reports)));
+    else outcomes.push(await take(step, env, reports));
+  }
 } finally {
   rmSync(reports, { recursive: true, force: true });
 }
