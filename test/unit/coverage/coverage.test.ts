@@ -1,14 +1,16 @@
 // The tools that write docs/coverage.md: that they list all there is to prove, that they take a
 // proof for one only when it is, and that the page changes when what is proven does, and else not.
 
-import { readFileSync, readdirSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { PAGE_FILE } from '../../coverage/coverage.ts';
 import { EVENT_VARIANTS, SENT_VARIANTS, variantsIn } from '../../coverage/event-variants.ts';
 import { GAPS_MAX, isCovered, NEVER, NOT_YET } from '../../coverage/not-yet.ts';
 import { pageDifferences, printPage, proofsNamed } from '../../coverage/page.ts';
 import { gapsOf, itemsOf, judgeCoverage, type ReadTest } from '../../coverage/proofs.ts';
+import { keep, note, readRecords, RECORDS_VARIABLE, takeNotes } from '../../coverage/records.ts';
 import { callsOf, SDK_CALLS, SDK_ROUTES, sdkRouteOf } from '../../coverage/sdk-routes.ts';
 import { textOfTest } from '../../coverage/test-text.ts';
 import { ROOT } from '../../helpers/source-files.ts';
@@ -87,6 +89,34 @@ describe('the variants of events', () => {
     ]);
     expect(variantsIn({ type: 'user.mumble' })).toEqual([]);
     expect(variantsIn(null)).toEqual([]);
+  });
+});
+
+describe('the records of a run', () => {
+  it('say of each passed test what it saw, each thing once', () => {
+    const directory = mkdtempSync(join(tmpdir(), 'holdfast-records-'));
+    try {
+      keep({ file: 'test/e2e/z.test.ts', name: 'before', line: 1, seen: [] });
+      vi.stubEnv(RECORDS_VARIABLE, directory);
+      note('event', 'agent.message');
+      note('answer', 'GET /v1/agents 2xx');
+      note('event', 'agent.message');
+      keep({ file: 'test/e2e/b.test.ts', name: 'second', line: 9, seen: takeNotes() });
+      keep({ file: 'test/e2e/a.test.ts', name: 'first', line: 3, seen: takeNotes() });
+      expect(readRecords(directory)).toEqual([
+        { file: 'test/e2e/a.test.ts', name: 'first', line: 3, seen: [] },
+        {
+          file: 'test/e2e/b.test.ts',
+          name: 'second',
+          line: 9,
+          seen: ['GET /v1/agents 2xx', 'event agent.message'],
+        },
+      ]);
+      expect(readRecords(join(directory, 'of-no-run'))).toEqual([]);
+    } finally {
+      vi.unstubAllEnvs();
+      rmSync(directory, { recursive: true });
+    }
   });
 });
 
@@ -178,6 +208,26 @@ describe('the page', () => {
     for (const { route } of SDK_ROUTES) expect(page.split(`| ${route} |`)).toHaveLength(2);
     const keys = itemsOf(nothing).map((item) => item.key);
     expect(new Set(keys).size).toBe(keys.length);
+  });
+});
+
+describe('the table of layers', () => {
+  it('names files of test/e2e that are there', () => {
+    const rows = readFileSync(join(ROOT, 'test/coverage/layers.md'), 'utf8')
+      .split('\n')
+      .filter((line) => line.startsWith('|'))
+      .map((line) => line.split('|').map((cell) => cell.trim()));
+    const column = rows[0]!.indexOf('e2e');
+    const names = rows
+      .slice(2)
+      .flatMap((cells) => cells[column]!.split(/[,;]/))
+      .map((name) => name.trim())
+      .filter((name) => !['–', 'all', ''].includes(name));
+    expect(names.length).toBeGreaterThan(20);
+    const files = names.map((name) =>
+      name.startsWith('deep/') ? `test/${name}.test.ts` : `test/e2e/${name}.test.ts`,
+    );
+    expect(files.filter((file) => !existsSync(join(ROOT, file)))).toEqual([]);
   });
 });
 
