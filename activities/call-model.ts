@@ -4,9 +4,8 @@
 
 import { Context } from '@temporalio/activity';
 import type { SessionAgent } from '../protocol/sessions.ts';
-import { MODEL_SILENCE_MS } from '../protocol/limits.ts';
 import { type Append, appendEvents, type NewEvent, stepEvent } from '../store/events.ts';
-import { beginModelCall, countFailedRequests, findOpenSpans } from '../store/model-context.ts';
+import { beginModelCall } from '../store/model-context.ts';
 import type {
   CallModelInput,
   CallModelResult,
@@ -14,15 +13,17 @@ import type {
   PendingCall,
   SessionRef,
 } from './messages.ts';
-import { type ActivityDeps, isCancelRequested, redact, whileBeating } from './deps.ts';
-import { modelFailure, toApplicationFailure, workerStopping } from './failures.ts';
+import { type ActivityDeps, redact, whileBeating } from './deps.ts';
 import { idleOf, type IdleStop, runningEvents, waitingIdle } from './idle-events.ts';
-import { describeModelError, type ModelMessage, type ModelRequest } from './model/anthropic.ts';
+import { closeAttempt, closeOpenSpans, type ModelAttempt, readStream } from './model-attempt.ts';
+import { isOverflowReply, type ModelMessage, type ModelRequest } from './model/anthropic.ts';
+import { isNearlyFull } from './model/compaction.ts';
+import { judgeCalls, type Judged } from './model/judge.ts';
 import { PreviewWriter } from './model/preview-writer.ts';
-import { pricedUsage } from './model/priced-usage.ts';
+import { addUsage, pricedUsage } from './model/priced-usage.ts';
 import { replyEvents, spanEnd } from './model/reply-events.ts';
 import { modelRequest } from './model/request.ts';
-import { type ToolBook, toolBook, type Verdict } from './model/tools.ts';
+import { type ToolBook, toolBook } from './model/tools.ts';
 import { beginCall } from './run-tool.ts';
 
 /** What the step row keeps: the small facts that the workflow needs. */
@@ -30,19 +31,19 @@ interface ReplyFacts {
   calls?: PendingCall[];
   consumedThrough?: number;
   tokens: [number, number];
+  isFull?: true;
 }
 
 /** One attempt of one step, with what it read. */
-interface Attempt {
-  input: CallModelInput;
-  number: number;
-  stepKey: string;
-  /** Names generated content, so that two attempts never mix under one id */
-  key: string;
+interface Attempt extends ModelAttempt {
   agent: SessionAgent;
   tools: ToolBook;
   consumedThrough: number;
-  spanStartId: string;
+}
+
+/** Names a model call; one that is made again after a compaction has a name of its own. */
+function modelStepKey({ turn, round, compactions }: CallModelInput): string {
+  return `t${turn}.r${round}${compactions === undefined ? '' : `.c${compactions}`}`;
 }
 
 /** Calls the model for a step. Retryable and final failures leave as documented error types. */
@@ -51,7 +52,7 @@ export async function callModel(
   input: CallModelInput,
 ): Promise<CallModelResult> {
   const number = Context.current().info.attempt;
-  const stepKey = `t${input.turn}.r${input.round}`;
+  const stepKey = modelStepKey(input);
   const key = `${stepKey}.a${number}`;
   const known = deps.transcripts.find(input.threadId);
   const { sessionId, threadId } = input;
@@ -63,6 +64,7 @@ export async function callModel(
     threadId,
     stepKey,
     turn: input.turn,
+    round: input.round,
     afterPosition: known.position,
     closing: number === 1 ? [] : await closeOpenSpans(deps, input),
     announcing: runningEvents(input, key),
@@ -70,7 +72,9 @@ export async function callModel(
   });
   if (begun.outcome === 'ended') return { kind: 'ended' };
   if (begun.outcome === 'nothing_new') return { kind: 'nothing_new', seq: begun.seq };
-  if (begun.outcome === 'budget_reached') return { kind: 'budget_reached' };
+  if (begun.outcome === 'budget_reached' || begun.outcome === 'rounds_reached') {
+    return { kind: begun.outcome };
+  }
   if (begun.outcome === 'done') {
     return { kind: 'replied', ...(begun.result as never as ReplyFacts & InboxReport) };
   }
@@ -99,42 +103,21 @@ async function request(
     return await closeAttempt(deps, attempt, error);
   }
   await deps.pausePoint?.('model-replied');
-  const result = await appendReply(deps, attempt, { message, verdicts: new Map() });
+  const judged = await judgeCalls(deps, attempt, message).catch((error: unknown) => {
+    // Only an interrupt or a worker going down comes through: what a judge cannot say is asked.
+    return closeAttempt(deps, attempt, error);
+  });
+  if ('kind' in judged) return judged;
+  const result = await appendReply(deps, attempt, { message, judged });
   await deps.pausePoint?.('model-committed');
   return result;
-}
-
-/** Reads one reply to its end; rejects when the stream breaks, falls silent or is cancelled. */
-async function readStream(
-  deps: ActivityDeps,
-  call: { body: ModelRequest; signal: AbortSignal; attempt: number; previews: PreviewWriter },
-): Promise<ModelMessage> {
-  const silence = new AbortController();
-  const signal = AbortSignal.any([call.signal, silence.signal]);
-  const watch = setTimeout(() => silence.abort(), MODEL_SILENCE_MS);
-  try {
-    const stream = deps.model.stream(call.body, { signal, attempt: call.attempt });
-    for await (const event of stream) {
-      watch.refresh();
-      call.previews.take(event);
-    }
-    return await stream.finalMessage();
-  } finally {
-    clearTimeout(watch);
-    call.previews.close();
-  }
-}
-
-async function closeOpenSpans(deps: ActivityDeps, input: CallModelInput): Promise<NewEvent[]> {
-  const open = await findOpenSpans(deps.sql, input.sessionId, input.threadId);
-  return open.map((startId) => spanEnd({ ...input, startId }, true));
 }
 
 /** Everything a reply is, in one append; a reply without tool calls goes idle in the same one. */
 async function appendReply(
   deps: ActivityDeps,
   attempt: Attempt,
-  { message, verdicts }: { message: ModelMessage; verdicts: ReadonlyMap<number, Verdict> },
+  { message, judged }: { message: ModelMessage; judged: Judged },
 ): Promise<CallModelResult> {
   const { input } = attempt;
   const names = { sessionId: input.sessionId, threadId: input.threadId };
@@ -142,20 +125,25 @@ async function appendReply(
     ...names,
     key: attempt.key,
     tools: attempt.tools,
-    verdicts,
+    verdicts: judged.verdicts,
     redact: deps.showsCommands ? (text) => redact(text, deps.secrets) : null,
   });
-  const usage = pricedUsage(deps.models, attempt.agent.model.id, message);
+  const { id } = attempt.agent.model;
+  const own = pricedUsage(deps.models, id, message);
+  const usage = addUsage(own, ...judged.usages);
   const { consumedThrough } = attempt;
   const read =
-    usage.input_tokens +
-    usage.cache_read_input_tokens +
-    usage.cache_creation_5m_tokens +
-    usage.cache_creation_1h_tokens;
+    own.input_tokens +
+    own.cache_read_input_tokens +
+    own.cache_creation_5m_tokens +
+    own.cache_creation_1h_tokens;
   const result: ReplyFacts = {
-    tokens: [read, usage.output_tokens],
+    tokens: [read, own.output_tokens],
     ...(calls.length > 0 ? { calls } : {}),
     ...(consumedThrough > 0 ? { consumedThrough } : {}),
+    ...(isNearlyFull(deps.models.find(id), own) || isOverflowReply(message)
+      ? { isFull: true }
+      : {}),
   };
   const stop = stopOf(message, events.some(isToolUse));
   const waiting = calls.filter((call) => call.needs !== undefined);
@@ -163,7 +151,7 @@ async function appendReply(
   const answer = await appendEvents<ReplyFacts>(deps.sql, {
     sessionId: input.sessionId,
     stepKey: attempt.stepKey,
-    events: [...events, spanEnd({ ...names, startId: attempt.spanStartId }, false, usage)],
+    events: [...events, spanEnd({ ...names, startId: attempt.spanStartId }, false, own)],
     result: { ...result },
     usage,
     ...(waiting.length > 0 ? { waits: waitsOf(waiting) } : {}),
@@ -224,6 +212,8 @@ function stopOf(message: ModelMessage, hasToolUse: boolean): IdleStop | null {
     };
   }
   if (message.stop_reason === 'pause_turn' || hasToolUse) return null;
+  // Cut for want of room: the turn goes on once there is some.
+  if (isOverflowReply(message)) return null;
   return { stop_reason: { type: 'end_turn' }, stop_details: null };
 }
 
@@ -235,64 +225,4 @@ const TOOL_USES = ['agent.tool_use', 'agent.mcp_tool_use', 'agent.custom_tool_us
 
 function waitsOf(calls: PendingCall[]): Append['waits'] {
   return Object.fromEntries(calls.map(({ id, needs }) => [id, { for: needs! }]));
-}
-
-/**
- * Closes an attempt that has no reply: interrupted (the span ends, the step is over), a worker
- * going down (the next attempt closes the span), or failed (the span ends as an error; a retryable
- * failure is announced and the session reschedules until the next attempt).
- */
-async function closeAttempt(
-  deps: ActivityDeps,
-  attempt: Attempt,
-  error: unknown,
-): Promise<CallModelResult> {
-  const { input } = attempt;
-  const span = {
-    sessionId: input.sessionId,
-    threadId: input.threadId,
-    startId: attempt.spanStartId,
-  };
-  if (Context.current().cancellationSignal.aborted) {
-    if (!isCancelRequested(Context.current())) throw workerStopping();
-    await appendEvents(deps.sql, {
-      sessionId: input.sessionId,
-      stepKey: `${attempt.key}.end`,
-      events: [spanEnd(span, null)],
-    });
-    return { kind: 'interrupted' };
-  }
-  const failure = modelFailure(describeModelError(error));
-  const clean = { ...failure, message: redact(failure.message, deps.secrets) };
-  deps.log.warn(
-    { session: input.sessionId, attempt: attempt.number, type: clean.type, err: clean.message },
-    'model request failed',
-  );
-  // Counted in the log, not by Temporal: an attempt that met an outage of ours asked no model.
-  const failed = failure.isRetryable ? await countFailedRequests(deps.sql, input, attempt) : 0;
-  const isLast = !failure.isRetryable || failed + 1 >= deps.modelAttemptsMax;
-  await appendEvents(deps.sql, {
-    sessionId: input.sessionId,
-    stepKey: `${attempt.key}.end`,
-    events: [
-      { ...spanEnd(span, true), private: { error: { type: clean.type, message: clean.message } } },
-      ...(isLast ? [] : retryingEvents(attempt, clean.type, clean.message)),
-    ],
-    ...(isLast ? {} : { status: 'rescheduling' as const }),
-  });
-  throw toApplicationFailure(failure, isLast);
-}
-
-function retryingEvents(attempt: Attempt, type: string, message: string): NewEvent[] {
-  const { input } = attempt;
-  const step = { sessionId: input.sessionId, threadId: input.threadId, key: `${attempt.key}.end` };
-  const error = { type, message, retry_status: { type: 'retrying' } };
-  return [
-    stepEvent(step, 0, { type: 'session.error', error }),
-    stepEvent(step, 1, {
-      type: 'session.thread_status_rescheduled',
-      session_thread_id: input.threadId,
-    }),
-    stepEvent(step, 2, { type: 'session.status_rescheduled' }),
-  ];
 }

@@ -85,6 +85,13 @@ async function errorOf(
     case 'requires_action':
     case 'budget_reached':
       return null;
+    case 'compaction_limit':
+      return {
+        type: 'compaction_limit_reached_error',
+        message:
+          'The conversation does not fit the model, however often it is compacted. ' +
+          'Send a message to try again.',
+      };
     case 'tool_use_limit':
       return {
         type: 'tool_use_limit_reached_error',

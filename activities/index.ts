@@ -10,6 +10,7 @@ import type {
   CancelCallsInput,
   CommitStatusInput,
   CommitStatusResult,
+  CompactContextResult,
   HostInput,
   ReadAnswersInput,
   ReadAnswersResult,
@@ -19,6 +20,7 @@ import type {
 } from './messages.ts';
 import { callModel } from './call-model.ts';
 import { commitStatus } from './commit-status.ts';
+import { compactContext } from './compact-context.ts';
 import type { ActivityDeps } from './deps.ts';
 import { toOpaqueFailure } from './failures.ts';
 import { readAnswers } from './read-answers.ts';
@@ -50,6 +52,11 @@ export function createActivities(deps: ActivityDeps) {
   const tool = opaque<RunToolInput, RunToolResult>('a tool call', runTool, ATTEMPTS_MAX);
   return {
     callModel: opaque<CallModelInput, CallModelResult>('callModel', callModel, ATTEMPTS_MAX),
+    compactContext: opaque<CallModelInput, CompactContextResult>(
+      'compactContext',
+      compactContext,
+      ATTEMPTS_MAX,
+    ),
     commitStatus: opaque<CommitStatusInput, CommitStatusResult>('commitStatus', commitStatus),
     readAnswers: opaque<ReadAnswersInput, ReadAnswersResult>('readAnswers', readAnswers),
     answerCalls: opaque<AnswerCallsInput, void>('answerCalls', answerCalls),

@@ -26,6 +26,8 @@ export type IdleReason =
   /** Calls wait for clients */
   | { type: 'requires_action' }
   | { type: 'budget_reached' }
+  /** Too many compactions in a row */
+  | { type: 'compaction_limit' }
   /** Only the type: what the endpoint said may quote the conversation, so it stays in the log */
   | { type: 'model_failed'; errorType: string };
 
@@ -42,6 +44,8 @@ export interface InboxReport {
 export interface CallModelInput extends SessionRef {
   turn: number;
   round: number;
+  /** Compactions since the last reply; absent where there was none */
+  compactions?: number;
 }
 
 export type CallModelResult =
@@ -51,15 +55,23 @@ export type CallModelResult =
       consumedThrough?: number;
       /** Read, cache included, and written */
       tokens: [number, number];
+      /** The conversation is to be compacted before the next call */
+      isFull?: true;
     } & InboxReport)
   /** Cancelled; what it left open is closed by commitStatus */
   | { kind: 'interrupted' }
   /** A turn was to start, but everything had been read already (a repeated doorbell) */
   | { kind: 'nothing_new'; seq: number }
-  /** The cap is reached: no request was made */
-  | { kind: 'budget_reached' }
+  /** The cap is reached, or the session's own limit of rounds: no request was made */
+  | { kind: 'budget_reached' | 'rounds_reached' }
+  /** The conversation is too long for the model */
+  | { kind: 'overflowed' }
   /** The log refused: the session was archived or deleted */
   | { kind: 'ended' };
+
+export type CompactContextResult =
+  | { kind: 'compacted'; tokens: [number, number] }
+  | { kind: 'interrupted' | 'budget_reached' | 'ended' };
 
 export interface RunToolInput extends SessionRef {
   /** Id of the agent.tool_use event; the sandbox knows the call by it */

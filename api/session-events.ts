@@ -10,6 +10,7 @@ import { refuseNotYetEvents } from '../protocol/not-yet.ts';
 import { parseBody, parseQuery } from '../protocol/parse.ts';
 import { acceptEvents, markAnswered } from '../store/accept-events.ts';
 import * as store from '../store/events.ts';
+import { getSession } from '../store/sessions.ts';
 import { readJsonBody } from './body.ts';
 import { afterAnswer, type ApiRequest, cursorOf, queryOf } from './request.ts';
 import { sessionKey } from './sessions.ts';
@@ -25,6 +26,7 @@ export async function sendEvents(request: ApiRequest) {
   const { value, bytes } = await readJsonBody(context);
   const { events } = parseBody(sendEventsRequest, value);
   refuseNotYetEvents(events);
+  await checkSystemMessages(request, events);
   const accepted = await acceptEvents(deps.sql, {
     ...key,
     events,
@@ -42,6 +44,22 @@ export async function sendEvents(request: ApiRequest) {
     });
   });
   return { data: accepted.events };
+}
+
+/** docs: managed-agents/events-and-streaming: the primary model decides; it never changes. */
+async function checkSystemMessages(
+  request: ApiRequest,
+  events: readonly { type: string }[],
+): Promise<void> {
+  const index = events.findIndex(({ type }) => type === 'system.message');
+  if (index < 0) return;
+  const { agent } = await getSession(request.deps.sql, sessionKey(request));
+  if (request.deps.models.find(agent.model.id)?.takesMidConversationSystem === true) return;
+  throw new ApiError(
+    'invalid_request_error',
+    `events.${index}.type: \`${agent.model.id}\` takes no system messages in a conversation.`,
+    { error_code: 'model_does_not_support_mid_conversation_system' },
+  );
 }
 
 /** GET /v1/sessions/{session_id}/events */

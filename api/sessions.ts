@@ -6,6 +6,7 @@ import { ApiError } from '../protocol/errors.ts';
 import { refuseNotYetSession } from '../protocol/not-yet.ts';
 import { parseBody, parseQuery } from '../protocol/parse.ts';
 import {
+  checkSessionMetadata,
   createSessionRequest,
   listSessionsQuery,
   updateSessionRequest,
@@ -21,6 +22,7 @@ export async function createSession(request: ApiRequest) {
   const { value } = await readJsonBody(request.context);
   const body = parseBody(createSessionRequest, withClearedOverrides(value));
   refuseNotYetSession(body, request.deps.models);
+  checkSessionMetadata(body.metadata ?? {});
   const agent =
     typeof body.agent === 'string' ? { type: 'agent' as const, id: body.agent } : body.agent;
   const { session, ring } = await store.createSession(request.deps.sql, {
@@ -74,6 +76,7 @@ export async function updateSession(request: ApiRequest) {
   const key = sessionKey(request);
   const body = parseBody(updateSessionRequest, (await readJsonBody(request.context)).value);
   refuseNotYetSession(body, request.deps.models);
+  checkSessionMetadata(body.metadata ?? {});
   const { session, ring } = await applyUpdate(request.deps.sql, key, {
     request: body,
     checkBudget: (agent) => checkBudgetable(request, agent),

@@ -266,6 +266,18 @@ export const PREVIEW_PIECE_CHARS_MAX = 1000;
 export const MODEL_OUTPUT_TOKENS_MAX = 32_000;
 /** Decimals kept of what running time costs: a nanodollar and three more. */
 export const RUNTIME_COST_DECIMALS = 12;
+/** Share of a model's window at which a conversation is compacted before the next request. */
+export const COMPACT_AT_SHARE = 0.8;
+/** Compactions in a row, without room coming of it, before the turn ends with an error. */
+export const COMPACTIONS_MAX = 3;
+/** One text of a conversation too long to be summarised whole, in characters. */
+export const COMPACTION_TEXT_CHARS_MAX = 2000;
+/** What users wrote, as far as a judge of a tool call reads it: the newest, in characters. */
+export const JUDGE_INTENT_CHARS_MAX = 20_000;
+/** A verdict is a few words; a model that thinks first needs a little more. */
+export const JUDGE_OUTPUT_TOKENS = 1024;
+/** Judges asked at once for the calls of one reply. */
+export const JUDGE_PARALLEL_MAX = 8;
 /** Transcripts a worker keeps in memory between calls, in characters of JSON. */
 export const TRANSCRIPT_CACHE_CHARS_MAX = 64 * 1024 * 1024;
 /** Tool calls a worker keeps on their way from the model call to the tool call. */

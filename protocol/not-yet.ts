@@ -35,16 +35,6 @@ const AGENT: readonly NotYet<AgentRequest>[] = [
 const TOOL: readonly NotYet<ToolRequest>[] = [
   ['type', ({ type }) => type === 'mcp_toolset', 'MCP servers'],
   [
-    'default_config.permission_policy',
-    (tool) => tool.type !== 'custom' && isAuto(tool.default_config),
-    'the permission policy auto',
-  ],
-  [
-    'configs',
-    (tool) => tool.type !== 'custom' && (tool.configs ?? []).some(isAuto),
-    'the permission policy auto',
-  ],
-  [
     'configs',
     (tool) => tool.type === 'agent_toolset_20260401' && (tool.configs ?? []).some(isWebToolOn),
     `${WEB_TOOLS.join(' and ')}; without an entry of their own they are not offered to the model`,
@@ -80,7 +70,6 @@ const SESSION: readonly NotYet<SessionRequest>[] = [
 
 const EVENT: readonly NotYet<ClientEventParams>[] = [
   ['type', ({ type }) => type === 'user.define_outcome', 'outcomes'],
-  ['type', ({ type }) => type === 'system.message', 'system messages'],
   ['content', (event) => hasFileSource(event), 'files'],
 ];
 
@@ -147,12 +136,6 @@ function modelOf({ model }: AgentRequest): Partial<ModelObject> {
 
 function namesUnknownEffort({ id, effort }: Partial<ModelObject>, models: ModelCatalog): boolean {
   return id !== undefined && effort != null && effortOf(id, models) === undefined;
-}
-
-function isAuto(
-  config: { permission_policy?: { type: string } | null | undefined } | null | undefined,
-): boolean {
-  return config?.permission_policy?.type === 'auto';
 }
 
 function isWebToolOn({ name, enabled }: { name: string; enabled?: boolean | null | undefined }) {

@@ -8,6 +8,7 @@ import type {
   BetaManagedAgentsSessionUsage,
 } from '@anthropic-ai/sdk/resources/beta/sessions/sessions';
 import { mcpServersRequest, modelRequest, skillsRequest, systemRequest } from './agents.ts';
+import { ApiError } from './errors.ts';
 import { initialEventsRequest } from './events.ts';
 import {
   countParam,
@@ -27,6 +28,7 @@ import {
   SESSION_TITLE_CHARS_MAX,
   SESSION_VAULTS_MAX,
 } from './field-limits.ts';
+import { TURN_ROUNDS_MAX } from './limits.ts';
 import { limitParam, pageParam } from './page.ts';
 import { resourceShape, resourcesRequest } from './resources.ts';
 import { sessionAgentShape } from './session-agent.ts';
@@ -72,6 +74,18 @@ export const createSessionRequest = z.strictObject({
   vault_ids: z.array(idOf('vault')).max(SESSION_VAULTS_MAX).optional(),
   budget: budgetRequest.optional(),
 });
+/** Our extension: rounds of one turn before it ends with `tool_use_limit_reached_error`. */
+const ROUNDS_MAX_KEY = 'holdfast.turn_rounds_max';
+
+/** Refuses a session's own limit of rounds that is none. Throws 400. */
+export function checkSessionMetadata(bag: Readonly<Record<string, string | null>>): void {
+  const value = bag[ROUNDS_MAX_KEY];
+  if (value == null) return;
+  if (/^[1-9]\d{0,4}$/.test(value) && Number(value) <= TURN_ROUNDS_MAX) return;
+  const text = `metadata.${ROUNDS_MAX_KEY}: expected a whole number from 1 to ${TURN_ROUNDS_MAX}`;
+  throw new ApiError('invalid_request_error', text, { error_code: 'invalid_metadata' });
+}
+
 export type CreateSessionRequest = z.infer<typeof createSessionRequest>;
 
 export const updateSessionRequest = z.strictObject({

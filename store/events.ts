@@ -52,6 +52,8 @@ export interface Append {
   takes?: string[];
   /** Told first, if `takes` leaves a session with nothing to wait for, which then runs again */
   announcing?: NewEvent[];
+  /** The last of the events sums up everything before it: the conversation begins there */
+  isCompaction?: true;
   /** Goes idle in the same transaction, if nothing waits (or whatever waits, see the flags) */
   idle?: IdleCommit;
 }
@@ -107,6 +109,7 @@ export async function appendEvents<R = unknown>(
     result: append.result ?? {},
     status: append.status ?? null,
     ...(append.usage === undefined ? {} : { usage: append.usage }),
+    ...(append.isCompaction === undefined ? {} : { is_compaction: true }),
     ...(append.waits === undefined ? {} : { waits: append.waits }),
     ...(append.takes === undefined
       ? {}

@@ -18,6 +18,8 @@ export interface TranscriptRow {
   replyContent: unknown[] | null;
   /** The provider's id of the tool use that a result answers */
   toolUseId: string | null;
+  /** Stands for everything before it */
+  summary: string | null;
   /** Place in history; null for a client message that no model call has read yet */
   position: number | null;
 }
@@ -27,6 +29,9 @@ export interface BeginModelCall {
   threadId: string;
   stepKey: string;
   turn: number;
+  round: number;
+  /** Reads what was processed, without taking up what waits */
+  isCompaction?: true;
   /**
    * Rows up to here are left out: the log is append-only, so whoever has read them has them still
    */
@@ -54,6 +59,8 @@ export type ModelCallBegun =
   | { outcome: 'nothing_new'; seq: number }
   /** The budget allows no further request */
   | { outcome: 'budget_reached' }
+  /** The session's own limit of rounds is reached */
+  | { outcome: 'rounds_reached' }
   /** Archived, deleted or unknown */
   | { outcome: 'ended' };
 
@@ -70,6 +77,8 @@ export async function beginModelCall(
     thread_id: begin.threadId,
     step_key: begin.stepKey,
     turn: begin.turn,
+    round: begin.round,
+    ...(begin.isCompaction === undefined ? {} : { is_compaction: true }),
     after_position: begin.afterPosition,
     closing: begin.closing,
     announcing: begin.announcing,
@@ -109,6 +118,21 @@ export async function loadToolCall(
       from sessions s join events e on e.session_id = s.id
      where s.id = ${sessionId} and e.id = ${callId} and s.deleted_at is null`;
   return row ?? null;
+}
+
+/** What users wrote in a thread, oldest first; the only thing that says what they want. */
+export async function loadUserTexts(
+  sql: Database,
+  sessionId: string,
+  threadId: string,
+): Promise<string[]> {
+  const rows = await sql<{ text: string }[]>`
+    select b ->> 'text' as text
+      from events e, jsonb_array_elements(e.body -> 'content') b
+     where e.session_id = ${sessionId} and e.thread_id = ${threadId} and e.type = 'user.message'
+       and e.processed_at is not null and b ->> 'type' = 'text'
+     order by e.position`;
+  return rows.map((row) => row.text);
 }
 
 /** Ids of model request spans that have a start and no end: an attempt died between the two. */

@@ -52,6 +52,7 @@ export class SessionDisplay {
 function statusDuring(step: Step): string | undefined {
   switch (step.kind) {
     case 'call_model':
+    case 'compact':
     case 'run_tools':
       return 'running';
     case 'await_user':
@@ -67,6 +68,8 @@ function describe(step: Step): string | undefined {
   switch (step.kind) {
     case 'call_model':
       return `model ${step.turn}.${step.round}`;
+    case 'compact':
+      return 'compact';
     case 'run_tools':
       return step.calls.map(describeCall).join(', ');
     case 'go_idle':

@@ -4,10 +4,11 @@
 // from running to idle; a round is one model call plus the tools it asked for; a step is the one
 // thing the workflow does next.
 
-import { TURN_ROUNDS_MAX } from '../protocol/limits.ts';
+import { COMPACTIONS_MAX, TURN_ROUNDS_MAX } from '../protocol/limits.ts';
 import type {
   CallModelResult,
   CommitStatusResult,
+  CompactContextResult,
   IdleReason,
   InboxReport,
   PendingCall,
@@ -40,6 +41,9 @@ export interface SessionState {
   /** Newest answer to a call that we were told of, and newest that was looked at */
   answersThrough: number;
   answersRead: number;
+  /** The conversation is too long for the next request, and how often it was compacted for it */
+  isFull: boolean;
+  compactions: number;
   /** Machine that holds the sandbox */
   host: string | null;
   /** Of all replies, for a person who looks */
@@ -49,7 +53,9 @@ export interface SessionState {
 }
 
 export type Step =
-  | { kind: 'call_model'; turn: number; round: number }
+  | { kind: 'call_model'; turn: number; round: number; compactions: number }
+  /** Makes room in the conversation before the next model call */
+  | { kind: 'compact'; turn: number; round: number; compactions: number }
   | { kind: 'run_tools'; turn: number; round: number; calls: PendingCall[] }
   /** Looks at what clients answered; `through` tells two looks of a round apart */
   | { kind: 'read_answers'; turn: number; round: number; through: number }
@@ -69,6 +75,7 @@ export type Step =
 export type StepResult =
   | CallModelResult
   | CommitStatusResult
+  | CompactContextResult
   | ReadAnswersResult
   | { kind: 'model_failed'; errorType: string }
   /** Ids of the calls that have their result in the log */
@@ -99,6 +106,8 @@ export function newSessionState(turn: number): SessionState {
     interruptedThrough: 0,
     answersThrough: 0,
     answersRead: 0,
+    isFull: false,
+    compactions: 0,
     host: null,
     tokensIn: 0,
     tokensOut: 0,
@@ -165,12 +174,15 @@ export function nextStep(state: SessionState, run: RunFacts): Step {
   switch (state.phase) {
     case 'idle':
       if (state.messagesThrough <= state.consumedThrough) return { kind: 'await_user' };
-      return { kind: 'call_model', turn: turn + 1, round: 1 };
+      return nextOfModel(state, turn + 1, 0);
     case 'model':
       if (round >= TURN_ROUNDS_MAX) {
         return { ...idle, reason: { type: 'tool_use_limit' } };
       }
-      return { kind: 'call_model', turn, round: round + 1 };
+      if (state.isFull && state.compactions >= COMPACTIONS_MAX) {
+        return { ...idle, reason: { type: 'compaction_limit' } };
+      }
+      return nextOfModel(state, turn, round);
     case 'tools':
     case 'waiting':
       return nextOfCalls(state);
@@ -179,6 +191,12 @@ export function nextStep(state: SessionState, run: RunFacts): Step {
     case 'paused':
       return { kind: 'await_user' };
   }
+}
+
+/** A model call, or room for it first. */
+function nextOfModel({ isFull, compactions }: SessionState, turn: number, round: number): Step {
+  if (isFull) return { kind: 'compact', turn, round, compactions };
+  return { kind: 'call_model', turn, round: round + 1, compactions };
 }
 
 /** What may run runs; then whoever is asked is waited for, without a limit of time. */
@@ -209,8 +227,26 @@ export function apply(state: SessionState, step: Step, result: StepResult): Sess
       const pausedFrom = state.phase === 'idle' ? 'idle' : 'model';
       return { ...state, phase: 'closing', closing: { type: 'budget_reached' }, pausedFrom };
     }
+    case 'rounds_reached':
+      return { ...begun(state, step), phase: 'closing', closing: { type: 'tool_use_limit' } };
+    case 'overflowed': {
+      // The same round again, once there is room; its messages have been read.
+      const next = begun(state, step);
+      return { ...next, round: next.round - 1, phase: 'model', isFull: true };
+    }
+    case 'compacted':
+      return {
+        ...begun(state, step),
+        phase: 'model',
+        isFull: false,
+        compactions: state.compactions + 1,
+        tokensIn: state.tokensIn + result.tokens[0],
+        tokensOut: state.tokensOut + result.tokens[1],
+      };
     case 'interrupted':
-      return step.kind === 'call_model' ? { ...begun(state, step), phase: 'model' } : state;
+      return step.kind === 'call_model' || step.kind === 'compact'
+        ? { ...begun(state, step), phase: 'model' }
+        : state;
     case 'tools_ran':
       return withCalls(
         state,
@@ -235,6 +271,8 @@ function applyReply(
     ...withReport(begun(state, step), result),
     consumedThrough: Math.max(state.consumedThrough, result.consumedThrough ?? 0),
     calls,
+    isFull: result.isFull === true,
+    compactions: result.isFull === true ? state.compactions : 0,
     tokensIn: state.tokensIn + result.tokens[0],
     tokensOut: state.tokensOut + result.tokens[1],
   };
@@ -284,6 +322,7 @@ function applyIdle(
     ...next,
     phase: 'idle',
     round: 0,
+    compactions: 0,
     pausedFrom: null,
     // Nothing waits: whatever a cancelled or failed model call had read is read.
     consumedThrough:
@@ -298,7 +337,9 @@ function withCalls(state: SessionState, calls: PendingCall[]): SessionState {
 }
 
 function begun(state: SessionState, step: Step): SessionState {
-  if (step.kind !== 'call_model') throw new Error(`a model result cannot follow ${step.kind}`);
+  if (step.kind !== 'call_model' && step.kind !== 'compact') {
+    throw new Error(`a model result cannot follow ${step.kind}`);
+  }
   return { ...state, turn: step.turn, round: step.round };
 }
 

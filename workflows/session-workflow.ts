@@ -48,6 +48,12 @@ export async function sessionWorkflow(input: SessionWorkflowInput): Promise<void
   await session.run();
 }
 
+/** The result of a model request that was given up; rethrows what is no failure of it. */
+function modelFailed(error: unknown): StepResult {
+  if (isCancellation(error) || !(error instanceof ActivityFailure)) throw error;
+  return { kind: 'model_failed', errorType: modelErrorType(error) };
+}
+
 class SessionRun {
   state: SessionState;
   readonly #input: SessionWorkflowInput;
@@ -101,6 +107,8 @@ class SessionRun {
         return this.#awaitUser();
       case 'call_model':
         return this.#cancellable(() => this.#callModel(step));
+      case 'compact':
+        return this.#cancellable(() => this.#compact(step));
       case 'run_tools':
         return this.#cancellable(() => this.#runTools(step));
       case 'read_answers':
@@ -144,11 +152,23 @@ class SessionRun {
       summary: `model ${step.round} · ${this.#input.start.model}`,
     });
     try {
-      return await callModel({ ...this.#ref, turn: step.turn, round: step.round });
+      return await callModel(this.#modelCall(step));
     } catch (error) {
-      if (isCancellation(error) || !(error instanceof ActivityFailure)) throw error;
-      return { kind: 'model_failed', errorType: modelErrorType(error) };
+      return modelFailed(error);
     }
+  }
+
+  async #compact(step: Extract<Step, { kind: 'compact' }>): Promise<StepResult> {
+    const { compactContext } = proxyActivities<Activities>({ ...modelOptions, summary: 'compact' });
+    try {
+      return await compactContext(this.#modelCall(step));
+    } catch (error) {
+      return modelFailed(error);
+    }
+  }
+
+  #modelCall({ turn, round, compactions }: { turn: number; round: number; compactions: number }) {
+    return { ...this.#ref, turn, round, ...(compactions === 0 ? {} : { compactions }) };
   }
 
   /** Where others of the round wait for clients, an answer is looked at while calls run. */

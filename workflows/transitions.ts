@@ -23,6 +23,11 @@ export const TRANSITIONS = {
       why: 'a message starts a turn',
       source: 'session-operations: idle to running on accepted work',
     },
+    compact: {
+      to: ['model', 'closing', 'ended'],
+      why: 'a message starts a turn that would not fit the window',
+      source: 'sdk: AgentThreadContextCompactedEvent',
+    },
     go_idle: {
       to: ['idle', 'ended'],
       why: 'an interrupt that found nothing to stop',
@@ -41,10 +46,15 @@ export const TRANSITIONS = {
       why: 'the next round: results or messages to read',
       source: 'events-and-streaming: messages sent while running are queued',
     },
+    compact: {
+      to: ['model', 'closing', 'ended'],
+      why: 'the next round would not fit the window',
+      source: 'sdk: AgentThreadContextCompactedEvent',
+    },
     go_idle: {
       to: ['idle', 'ended'],
-      why: 'interrupted, or the limit of rounds',
-      source: 'sdk: ToolUseLimitReachedErrorObject, UserInterruptEvent',
+      why: 'interrupted, or a limit: of rounds, of compactions',
+      source: 'sdk: ToolUseLimitReachedErrorObject, CompactionLimitReachedErrorObject',
     },
     continue_as_new: { to: ['model'], why: 'between two steps', source: 'ours' },
     terminate: { to: ['ended'], why: 'the log refused', source: 'ours' },

@@ -10,7 +10,7 @@ import { storableText } from '../../protocol/text.ts';
 import { type NewEvent, stepEvent, type TokenUsage } from '../../store/events.ts';
 import type { PermissionPolicy } from '../../protocol/tools.ts';
 import type { PendingCall } from '../messages.ts';
-import type { ModelMessage } from './anthropic.ts';
+import { isOverflowReply, type ModelMessage } from './anthropic.ts';
 import { errorResult } from './result-events.ts';
 import type { BookedTool, ToolBook, Verdict } from './tools.ts';
 
@@ -115,7 +115,7 @@ interface UsableBlock {
 }
 
 /**
- * A refusal leaves nothing to go on from; a tool use cut by the token limit has no whole input; an
+ * A refusal leaves nothing to go on from; a tool use cut by a token limit has no whole input; an
  * empty text says nothing, and no request may hold one.
  */
 function usableBlocks(message: ModelMessage): UsableBlock[] {
@@ -123,7 +123,8 @@ function usableBlocks(message: ModelMessage): UsableBlock[] {
   const usable = message.content
     .map((block, index) => ({ block, index }))
     .filter(({ block }) => block.type !== 'text' || block.text !== '');
-  const isCut = message.stop_reason === 'max_tokens' && usable.at(-1)?.block.type === 'tool_use';
+  const isShort = message.stop_reason === 'max_tokens' || isOverflowReply(message);
+  const isCut = isShort && usable.at(-1)?.block.type === 'tool_use';
   return isCut ? usable.slice(0, -1) : usable;
 }
 
@@ -189,15 +190,14 @@ type Permission =
 /** sdk 1.11.0: AgentToolEvaluation. Without a verdict `auto` asks, as if nobody could tell. */
 function evaluate(
   policy: PermissionPolicy['type'],
-  verdict: Verdict = 'indeterminate',
+  verdict: Verdict = { type: 'ask', reason: 'indeterminate' },
 ): Permission {
   if (policy === 'always_allow') {
     return { evaluated_permission: 'allow', evaluation: { type: policy } };
   }
   if (policy === 'always_ask') return { evaluated_permission: 'ask', evaluation: { type: policy } };
-  const type = verdict === 'allow' ? 'allow' : verdict === 'high_risk' ? 'deny' : 'ask';
-  const reason = verdict === 'allow' ? {} : { reason_code: verdict };
-  const judged = { type, ...reason };
+  const { type } = verdict;
+  const judged = type === 'allow' ? { type } : { type, reason_code: verdict.reason };
   return { evaluated_permission: type, evaluation: { type: 'auto', evaluated_permission: judged } };
 }
 

@@ -21,8 +21,10 @@ export interface BookedTool {
 /** Tools by the name that the model knows. */
 export type ToolBook = ReadonlyMap<string, BookedTool>;
 
-/** What a judge says of a call whose policy is `auto`. */
-export type Verdict = 'allow' | 'high_risk' | 'indeterminate';
+/** What is to become of a call whose policy is `auto`. sdk 1.11.0: AgentAutoEvaluatedPermission. */
+export type Verdict =
+  | { type: 'allow' }
+  | { type: 'ask' | 'deny'; reason: 'high_risk' | 'indeterminate' };
 
 /** The enabled tools of an agent in a fixed order, since a request's prefix must not change. */
 export function offeredTools(agent: SessionAgent): Anthropic.Tool[] {

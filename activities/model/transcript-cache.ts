@@ -47,6 +47,11 @@ export class TranscriptCache {
     return extendTranscript(messages, waiting);
   }
 
+  /** The conversation of rows that nobody needs again. */
+  read(rows: TranscriptRow[]): Anthropic.MessageParam[] {
+    return extendTranscript([], rows);
+  }
+
   #keep(threadId: string, entry: KnownTranscript): void {
     this.#drop(threadId);
     this.#known.set(threadId, entry);

@@ -5,6 +5,7 @@
 
 import type Anthropic from '@anthropic-ai/sdk';
 import type { TranscriptRow } from '../../store/model-context.ts';
+import { summaryBlock } from './compaction.ts';
 
 type Message = Anthropic.MessageParam;
 type Block = Anthropic.ContentBlockParam;
@@ -13,7 +14,10 @@ type Block = Anthropic.ContentBlockParam;
 export function extendTranscript(messages: readonly Message[], rows: TranscriptRow[]): Message[] {
   const extended = [...messages];
   for (const row of rows) {
-    if (row.replyContent !== null) add(extended, 'assistant', row.replyContent as Block[]);
+    if (row.summary != null) {
+      extended.length = 0;
+      add(extended, 'user', [summaryBlock(row.summary)]);
+    } else if (row.replyContent !== null) add(extended, 'assistant', row.replyContent as Block[]);
     else if (row.type === 'system.message') add(extended, 'system', row.content as Block[]);
     else if (row.type === 'user.message') add(extended, 'user', row.content as Block[]);
     else add(extended, 'user', [toolResult(row)]);

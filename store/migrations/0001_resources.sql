@@ -84,6 +84,7 @@ create table sessions (
   last_seq           bigint not null default 0,
   last_position      bigint not null default 0,
   turn               integer not null default 0,
+  compacted_position bigint not null default 0,   -- the conversation begins here (a summary)
 
   input_tokens              bigint not null default 0,
   output_tokens             bigint not null default 0,

@@ -147,6 +147,9 @@ begin
   n := insert_events(s, coalesce(p -> 'events', '[]'), at);
   s.last_seq := s.last_seq + n;
   s.last_position := s.last_position + n;
+  if p ? 'is_compaction' then
+    s.compacted_position := s.last_position;
+  end if;
   if p ? 'waits' then
     s.waits := s.waits || (p -> 'waits');
   end if;
@@ -177,6 +180,7 @@ begin
     cache_read_input_tokens = s.cache_read_input_tokens,
     cache_creation_5m_tokens = s.cache_creation_5m_tokens,
     cache_creation_1h_tokens = s.cache_creation_1h_tokens,
+    compacted_position = s.compacted_position,
     web_searches = s.web_searches, list_cost = s.list_cost, price_version = s.price_version,
     is_unpriced = s.is_unpriced,
     active_ms = s.active_ms, running_since = s.running_since, first_idle_at = s.first_idle_at,

@@ -1,6 +1,7 @@
 -- beginModelCall: the first append of a model call and everything the call reads, in one lock and
 -- one round trip, so that what is consumed is exactly what is sent. Outcomes: begun, done (an
--- earlier attempt finished the step: its answer), nothing_new, budget_reached, ended.
+-- earlier attempt finished the step: its answer), nothing_new, budget_reached, rounds_reached,
+-- ended. A compaction reads what was processed, and consumes nothing.
 create function begin_model_call(p jsonb) returns jsonb
 language plpgsql as $$
 declare
@@ -25,25 +26,31 @@ begin
   is_start := s.turn < (p ->> 'turn')::integer;
   select max(seq), bool_or(type = 'user.message') into waiting, news from events
    where session_id = s.id and processed_at is null and event_kind(type) = 'message';
-  if is_start and not coalesce(news, false) then
+  if p ? 'is_compaction' then
+    waiting := null;
+  elsif is_start and not coalesce(news, false) then
     return jsonb_build_object('outcome', 'nothing_new', 'seq', s.last_seq);
   end if;
   at := date_trunc('milliseconds', clock_timestamp());
   if is_over_budget(s, at) then
     return jsonb_build_object('outcome', 'budget_reached');
+  elsif (p ->> 'round')::integer
+        > substring(s.metadata ->> 'holdfast.turn_rounds_max' from '^\d{1,5}$')::integer then
+    return jsonb_build_object('outcome', 'rounds_reached');
   end if;
   select coalesce(jsonb_agg(jsonb_build_object(
            'seq', seq, 'position', position, 'type', type, 'content', body -> 'content',
            'isError', coalesce((body ->> 'is_error')::boolean, false),
-           'replyContent', private -> 'content', 'toolUseId', private ->> 'tool_use_id')
+           'replyContent', private -> 'content', 'toolUseId', private ->> 'tool_use_id',
+           'summary', private ->> 'summary')
            order by position nulls last, seq), '[]')
     into rows from events
    where session_id = s.id and thread_id = p ->> 'thread_id'
-     and (position > (p ->> 'after_position')::bigint
-          or (processed_at is null and event_kind(type) = 'message'))
+     and (position > greatest((p ->> 'after_position')::bigint, s.compacted_position - 1)
+          or (processed_at is null and event_kind(type) = 'message' and not p ? 'is_compaction'))
      and (type in ('user.message', 'system.message', 'agent.tool_result', 'agent.mcp_tool_result',
                    'user.custom_tool_result', 'user.tool_result')
-          or private ? 'content');
+          or private ?| array['content', 'summary']);
 
   if waiting is not null then
     n := consume_events(s, waiting, 'message', at);

@@ -44,6 +44,7 @@ async function begin(sessionId: string, turn: number): Promise<void> {
     threadId,
     stepKey: key,
     turn,
+    round: 1,
     afterPosition: 0,
     closing: [],
     announcing: [],

@@ -19,8 +19,6 @@ export const NOT_PLAYED: Readonly<Record<string, string>> = {
   live_memory_stores_lifecycle: 'not yet: memory stores',
   live_messages_create_minimal: 'never: the Messages API is what this server calls, not serves',
   live_messages_create_stream: 'never: the Messages API is what this server calls, not serves',
-  live_models_get_sonnet_4_6: 'not yet: models',
-  live_models_list: 'not yet: models',
   live_skills_list: 'not yet: skills',
 };
 
@@ -28,7 +26,6 @@ const ANY = /./;
 const MODELS = /^GET \/v1\/models(\/|$)/;
 const SESSION = / \/v1\/sessions(\/\{id\}(\/archive)?)?$/;
 const ENVIRONMENT = / \/v1\/environments/;
-const MODELS = / \/v1\/models/;
 const EVENTS = / \/v1\/sessions\/\{id\}\/events$/;
 
 export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
@@ -115,25 +112,6 @@ export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
     path: /^(next_page)$/,
     what: 'added',
     cause: 'list answers say null at the end (docs: api/overview, pagination); theirs left it out',
-  },
-  // Judged as soon as the recordings of models are played.
-  {
-    route: MODELS,
-    path: /(^|\.)(deprecated_at|lifecycle|line|retires_at)$/,
-    what: 'added',
-    cause: 'new since (sdk 1.11.0: ModelInfo)',
-  },
-  {
-    route: MODELS,
-    path: /(^|\.)capabilities\.(effort\.xhigh|server_tools)$/,
-    what: 'added',
-    cause: 'new since (sdk 1.11.0: ModelCapabilities)',
-  },
-  {
-    route: MODELS,
-    path: /^(data\[\d+\]\..*|first_id|last_id)$/,
-    what: 'value',
-    cause: 'models have come and gone since, so each place of the list holds another',
   },
 ];
 

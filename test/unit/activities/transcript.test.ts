@@ -18,6 +18,7 @@ function row(fields: Partial<TranscriptRow>): TranscriptRow {
     isError: false,
     replyContent: null,
     toolUseId: null,
+    summary: null,
     ...fields,
   };
 }

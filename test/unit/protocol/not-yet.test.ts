@@ -19,7 +19,6 @@ import { createSessionRequest, updateSessionRequest } from '../../../protocol/se
 import { CLIENT_EVENTS } from './event-examples.ts';
 
 const TOOLSET = { type: 'agent_toolset_20260401' };
-const judged = { permission_policy: { type: 'auto' } };
 
 const agent = (extra: object) => () => {
   refuseNotYetAgent(parseBody(createAgentRequest, { name: 'n', model: 'm', ...extra }));
@@ -48,11 +47,6 @@ describe('refused, with the field named', () => {
     ['model.effort', agent({ model: { id: 'm', effort: 'low' } })],
     ['model.speed', agent({ model: { id: 'm', speed: 'fast' } })],
     ['tools.0.type', agent({ tools: [{ type: 'mcp_toolset', mcp_server_name: 'd' }] })],
-    [
-      'tools.0.default_config.permission_policy',
-      agent({ tools: [{ ...TOOLSET, default_config: judged }] }),
-    ],
-    ['tools.0.configs', agent({ tools: [{ ...TOOLSET, configs: [{ name: 'bash', ...judged }] }] })],
     ['tools.0.configs', agent({ tools: [{ ...TOOLSET, configs: [{ name: 'web_search' }] }] })],
     ['config.type', environment({ type: 'self_hosted' })],
     ['config.packages', environment({ type: 'cloud', packages: { pip: ['numpy'] } })],
@@ -87,7 +81,6 @@ describe('refused, with the field named', () => {
     ],
     ['vault_ids', sessionUpdate({ vault_ids: [] })],
     ['events.0.type', send(CLIENT_EVENTS['user.define_outcome'])],
-    ['events.0.type', send(CLIENT_EVENTS['system.message'])],
     [
       'events.0.content',
       send({

@@ -4,7 +4,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { byDepth } from '../../helpers/depth.ts';
-import { type CallKind, type Move, SessionWorld } from './session-world.ts';
+import type { CallKind, Move } from './session-moves.ts';
+import { SessionWorld } from './session-world.ts';
 
 const call = fc.constantFrom<CallKind>('allowed', 'allowed', 'asked', 'custom');
 const isHeard = fc.boolean();
@@ -29,10 +30,11 @@ const move: fc.Arbitrary<Move> = fc.oneof(
     do: fc.constant('reply' as const),
     calls: fc.array(call, { maxLength: 3 }),
     cost: fc.nat({ max: 3 }),
+    isFull: fc.boolean(),
   }),
   fc.record({ do: fc.constant('finish' as const), isPartly: fc.boolean() }),
   fc.record({ do: fc.constant('raise' as const), by: fc.integer({ min: 1, max: 5 }), isHeard }),
-  fc.record({ do: fc.constantFrom('fail' as const, 'restart' as const) }),
+  fc.record({ do: fc.constantFrom('fail' as const, 'overflow' as const, 'restart' as const) }),
 );
 
 function play(moves: Move[]): SessionWorld {

@@ -15,33 +15,7 @@ import {
 } from '../../../workflows/session-state.ts';
 import type { InboxReport, PendingCall } from '../../../activities/messages.ts';
 import { checkTransition } from '../../../workflows/transitions.ts';
-
-export interface ClientEvent {
-  seq: number;
-  type: 'user.message' | 'user.interrupt' | 'user.tool_confirmation' | 'user.custom_tool_result';
-  isProcessed: boolean;
-}
-
-type Answer = 'allow' | 'deny' | 'result';
-
-/** A call that waits for a client, as `sessions.waits` holds it. */
-interface Wait {
-  for: 'confirmation' | 'result';
-  answer?: Answer;
-  seq?: number;
-}
-
-export type CallKind = 'allowed' | 'asked' | 'custom';
-
-/** What a test may do to the world between two looks at it. */
-export type Move =
-  | { do: 'send'; type: 'user.message' | 'user.interrupt'; isHeard: boolean }
-  | { do: 'answer'; which: number; isAllowed: boolean; isHeard: boolean }
-  | { do: 'reply'; calls: CallKind[]; cost: number }
-  | { do: 'fail' }
-  | { do: 'finish'; isPartly: boolean }
-  | { do: 'raise'; by: number; isHeard: boolean }
-  | { do: 'restart' };
+import type { Answer, CallKind, ClientEvent, Move, Reply, Wait } from './session-moves.ts';
 
 export class SessionWorld {
   state: SessionState = newSessionState(0);
@@ -90,7 +64,7 @@ export class SessionWorld {
       this.story.push(describe(step));
       if (step.kind === 'go_idle') this.#end(this.#commitIdle(step));
       else if (step.kind === 'read_answers') this.#end(this.#readAnswers(step));
-      else if (step.kind !== 'call_model' || this.#beginModel(step)) return step;
+      else if (step.kind === 'run_tools' || this.#beginModel(step)) return step;
     }
   }
 
@@ -102,10 +76,14 @@ export class SessionWorld {
       case 'answer':
         return this.answer(move);
       case 'reply':
-        if (step.kind === 'call_model') this.#end(this.#reply(move.calls, move.cost));
+        if (step.kind === 'call_model') this.#end(this.#reply(move));
+        else if (step.kind === 'compact') this.#end(this.#compacted(move.cost));
+        return;
+      case 'overflow':
+        if (step.kind === 'call_model') this.#end({ kind: 'overflowed' });
         return;
       case 'fail':
-        if (step.kind === 'call_model') {
+        if (step.kind === 'call_model' || step.kind === 'compact') {
           this.#end({ kind: 'model_failed', errorType: 'unknown_error' });
         }
         return;
@@ -198,7 +176,8 @@ export class SessionWorld {
         this.answer({ which: count, isAllowed: count % 2 === 0, isHeard: true });
       } else if (step.kind === 'await_user' && this.isHeld) this.raise(5, true);
       else if (step.kind === 'await_user') return;
-      if (step.kind === 'call_model') this.#end(this.#reply([], 1));
+      if (step.kind === 'call_model') this.#end(this.#reply({ calls: [], cost: 1, isFull: false }));
+      if (step.kind === 'compact') this.#end(this.#compacted(1));
       if (step.kind === 'run_tools') this.#end(this.#finishTools(step, false));
     }
     throw new Error('the session never parks');
@@ -231,18 +210,21 @@ export class SessionWorld {
   }
 
   /** False: the gate is shut. */
-  #beginModel(step: Extract<Step, { kind: 'call_model' }>): boolean {
+  #beginModel(step: Step): boolean {
+    if (step.kind !== 'call_model' && step.kind !== 'compact') return true;
     if (this.cost >= this.cap) {
       this.#end({ kind: 'budget_reached' });
       return false;
     }
     this.requests.push({ cost: this.cost, cap: this.cap });
-    this.turnsStarted.push(`t${step.turn}.r${step.round}`);
+    const { kind, turn, round, compactions } = step;
+    this.turnsStarted.push(`${kind} t${turn}.r${round}.c${compactions}`);
     this.status = 'running';
     this.stopReason = null;
     this.isHeld = false;
     this.isWaking = false;
     this.seq += 1;
+    if (step.kind === 'compact') return true;
     for (const event of this.waiting) {
       if (event.type !== 'user.message') continue;
       event.isProcessed = true;
@@ -251,7 +233,12 @@ export class SessionWorld {
     return true;
   }
 
-  #reply(kinds: CallKind[], cost: number): StepResult {
+  #compacted(cost: number): StepResult {
+    this.cost += cost;
+    return { kind: 'compacted', tokens: [2, 1] };
+  }
+
+  #reply({ calls: kinds, cost, isFull }: Reply): StepResult {
     const consumedThrough = this.read.at(-1) ?? 0;
     this.cost += cost;
     this.seq += 1;
@@ -260,7 +247,8 @@ export class SessionWorld {
     let report = this.#report(false);
     if (calls.length === 0) report = this.#idle('end_turn', { unlessMessages: true });
     else if (needing.length === calls.length) report = this.#idle('requires_action');
-    return { kind: 'replied', calls, consumedThrough, tokens: [2, 1], ...report };
+    const full = isFull ? { isFull } : {};
+    return { kind: 'replied', calls, consumedThrough, tokens: [2, 1], ...full, ...report };
   }
 
   #newCall(kind: CallKind): PendingCall {
@@ -311,7 +299,7 @@ export class SessionWorld {
     const { type } = step.reason;
     if (type === 'requires_action') return { kind: 'went_idle', ...this.#idle(type) };
     for (const { id } of step.calls) if (this.results.get(id) === 0) this.#result(id);
-    const isFlush = type === 'model_failed' || type === 'tool_use_limit';
+    const isFlush = ['model_failed', 'tool_use_limit', 'compaction_limit'].includes(type);
     if (isFlush) {
       for (const event of this.waiting) {
         if (event.type === 'user.message') this.read.push(event.seq);
@@ -324,7 +312,8 @@ export class SessionWorld {
 
   #interrupt(): void {
     const step = this.#running;
-    if (step === undefined || (step.kind !== 'call_model' && step.kind !== 'run_tools')) return;
+    const kinds = ['call_model', 'compact', 'run_tools'];
+    if (step === undefined || !kinds.includes(step.kind)) return;
     this.story.push('cancelled');
     this.#end({ kind: 'interrupted' });
   }

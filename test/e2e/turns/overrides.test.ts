@@ -12,7 +12,7 @@ import {
   textOf,
   typesOf,
   waitingOf,
-} from '../helpers/scene.ts';
+} from '../../helpers/scene.ts';
 
 const WEATHER = {
   type: 'custom' as const,

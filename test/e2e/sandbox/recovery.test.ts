@@ -5,12 +5,14 @@ import { once } from 'node:events';
 import { rm } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import type { SandboxHost, SandboxSpec } from '../../sandbox/sandbox.ts';
-import { SandboxGoneError } from '../../sandbox/sandbox.ts';
-import { bash, docker, newCallId, openTestHost, textOf, until } from '../helpers/sandbox.ts';
-import type { TestHost } from '../helpers/sandbox.ts';
+import type { SandboxHost, SandboxSpec } from '../../../sandbox/sandbox.ts';
+import { SandboxGoneError } from '../../../sandbox/sandbox.ts';
+import { bash, docker, newCallId, openTestHost, textOf, until } from '../../helpers/sandbox.ts';
+import type { TestHost } from '../../helpers/sandbox.ts';
 
-const HOST_PROCESS = fileURLToPath(new URL('../helpers/sandbox-host-process.ts', import.meta.url));
+const HOST_PROCESS = fileURLToPath(
+  new URL('../../helpers/sandbox-host-process.ts', import.meta.url),
+);
 const SANDBOX = 'sesn_recovery';
 const spec: SandboxSpec = { sandboxId: SANDBOX, network: 'none' };
 

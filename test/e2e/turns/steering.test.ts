@@ -2,17 +2,17 @@
 // model read is seen in its requests. docs: managed-agents/events-and-streaming; behaviour 6.3.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { closeEach } from '../helpers/close-each.ts';
+import { closeEach } from '../../helpers/close-each.ts';
 import {
   type ModelProxy,
   type ModelRequest,
   startModelProxy,
   userTexts,
-} from '../helpers/model-proxy.ts';
-import { docker } from '../helpers/sandbox.ts';
-import { ofType, Scene, type StreamEvent, typesOf } from '../helpers/scene.ts';
-import { startServer, type TestServer } from '../helpers/server.ts';
-import { until } from '../helpers/until.ts';
+} from '../../helpers/model-proxy.ts';
+import { docker } from '../../helpers/sandbox.ts';
+import { ofType, Scene, type StreamEvent, typesOf } from '../../helpers/scene.ts';
+import { startServer, type TestServer } from '../../helpers/server.ts';
+import { until } from '../../helpers/until.ts';
 
 let proxy: ModelProxy;
 let server: TestServer;

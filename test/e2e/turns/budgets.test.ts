@@ -11,7 +11,7 @@ import {
   type StreamEvent,
   type Talk,
   typesOf,
-} from '../helpers/scene.ts';
+} from '../../helpers/scene.ts';
 
 const cap = (amount: string) => ({
   type: 'limit' as const,
@@ -38,7 +38,7 @@ const costOf = (events: readonly StreamEvent[]) =>
 const round = (line: string) => `${SIXTY_CENTS}\n${line}`;
 
 describe('a session with a budget', () => {
-  it('stops within one request of its cap, in the documented order and at the right cost', async () => {
+  it('stops within one request of its cap, in the documented order', async () => {
     const talk = await scene.newTalk({ budget: cap('100') });
     const events = await talk.turn(
       [round('$ echo one'), round('$ echo two'), '$ echo three'].join('\n\n'),

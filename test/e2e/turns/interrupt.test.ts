@@ -2,9 +2,9 @@
 // managed-agents/events-and-streaming; behaviour 6.7.
 
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { message, ofType, resultsOf, Scene, stopReasonOf, typesOf } from '../helpers/scene.ts';
-import { docker } from '../helpers/sandbox.ts';
-import { until } from '../helpers/until.ts';
+import { message, ofType, resultsOf, Scene, stopReasonOf, typesOf } from '../../helpers/scene.ts';
+import { docker } from '../../helpers/sandbox.ts';
+import { until } from '../../helpers/until.ts';
 
 let scene: Scene;
 

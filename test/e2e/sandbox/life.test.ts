@@ -3,7 +3,7 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { SandboxHost, SandboxSpec } from '../../sandbox/sandbox.ts';
+import type { SandboxHost, SandboxSpec } from '../../../sandbox/sandbox.ts';
 import {
   bash,
   docker,
@@ -12,8 +12,8 @@ import {
   runTool,
   textOf,
   until,
-} from '../helpers/sandbox.ts';
-import type { TestHost } from '../helpers/sandbox.ts';
+} from '../../helpers/sandbox.ts';
+import type { TestHost } from '../../helpers/sandbox.ts';
 
 const SANDBOX = 'sesn_life';
 const spec: SandboxSpec = { sandboxId: SANDBOX, network: 'none' };

@@ -6,7 +6,7 @@ import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { SandboxHost } from '../../sandbox/sandbox.ts';
+import type { SandboxHost } from '../../../sandbox/sandbox.ts';
 import {
   bash,
   docker,
@@ -15,8 +15,8 @@ import {
   runTool,
   textOf,
   until,
-} from '../helpers/sandbox.ts';
-import type { TestHost } from '../helpers/sandbox.ts';
+} from '../../helpers/sandbox.ts';
+import type { TestHost } from '../../helpers/sandbox.ts';
 
 const MEBIBYTE = 1024 * 1024;
 const SANDBOX = 'sesn_secure';

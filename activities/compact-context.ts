@@ -1,0 +1,111 @@
+// Compacts a conversation: one model request that summarises everything up to here, and one event
+// that the transcript begins with from then on. It happens between two steps, when no tool call is
+// open, so no call is ever parted from its result.
+
+import { Context } from '@temporalio/activity';
+import { ApplicationFailure } from '@temporalio/common';
+import { appendEvents, stepEvent } from '../store/events.ts';
+import { beginModelCall } from '../store/model-context.ts';
+import { type ActivityDeps, whileBeating } from './deps.ts';
+import { runningEvents } from './idle-events.ts';
+import type { CallModelInput, CompactContextResult } from './messages.ts';
+import { closeAttempt, closeOpenSpans, type ModelAttempt, readStream } from './model-attempt.ts';
+import { describeModelError, type ModelMessage, type ModelRequest } from './model/anthropic.ts';
+import { charsOf, shrunk, withCompactionRequest } from './model/compaction.ts';
+import { pricedUsage } from './model/priced-usage.ts';
+import { spanEnd } from './model/reply-events.ts';
+import { modelRequest } from './model/request.ts';
+
+/** Repeating it gives the first answer; its failures are those of any model request. */
+export async function compactContext(
+  deps: ActivityDeps,
+  input: CallModelInput,
+): Promise<CompactContextResult> {
+  const number = Context.current().info.attempt;
+  const { sessionId, threadId, turn, round } = input;
+  const stepKey = `t${turn}.r${round}.compact${input.compactions ?? 0}`;
+  const key = `${stepKey}.a${number}`;
+  const names = { sessionId, threadId };
+  const spanStart = stepEvent({ ...names, key }, 0, { type: 'span.model_request_start' });
+  const begun = await beginModelCall(deps.sql, {
+    ...names,
+    stepKey,
+    turn,
+    round,
+    isCompaction: true,
+    afterPosition: 0,
+    closing: number === 1 ? [] : await closeOpenSpans(deps, names),
+    announcing: runningEvents(names, key),
+    events: [spanStart],
+  });
+  if (begun.outcome === 'done') {
+    return { kind: 'compacted', ...(begun.result as { tokens: [number, number] }) };
+  }
+  if (begun.outcome === 'budget_reached' || begun.outcome === 'ended') {
+    return { kind: begun.outcome };
+  }
+  if (begun.outcome !== 'begun') throw new Error(`no compaction can be ${begun.outcome}`);
+  const attempt = { input: names, number, stepKey, key, spanStartId: spanStart.id };
+  const messages = deps.transcripts.read(begun.rows);
+  const body = modelRequest(begun.agent, messages, deps.models);
+  return whileBeating(() => summarise(deps, attempt, { ...body, messages }));
+}
+
+/** Asks for the summary, of less each time the conversation does not fit. */
+async function summarise(
+  deps: ActivityDeps,
+  attempt: ModelAttempt,
+  body: ModelRequest,
+): Promise<CompactContextResult> {
+  const signal = Context.current().cancellationSignal;
+  let charsMax = Infinity;
+  for (;;) {
+    const messages = withCompactionRequest(shrunk(body.messages, charsMax));
+    try {
+      const request = { ...body, messages };
+      const reply = await readStream(deps, { body: request, signal, attempt: attempt.number });
+      return await appendSummary(deps, attempt, { reply, model: body.model });
+    } catch (error) {
+      if (describeModelError(error).isOverflow && messages.length > 1) {
+        charsMax = Math.floor(charsOf(messages) / 2);
+        continue;
+      }
+      const closed = await closeAttempt(deps, attempt, error);
+      if (closed.kind === 'interrupted') return closed;
+      throw ApplicationFailure.create({
+        type: 'model_request_failed_error',
+        message: 'not even the request for a summary fits the model',
+        nonRetryable: true,
+      });
+    }
+  }
+}
+
+async function appendSummary(
+  deps: ActivityDeps,
+  attempt: ModelAttempt,
+  { reply, model }: { reply: ModelMessage; model: string },
+): Promise<CompactContextResult> {
+  const summary = reply.content
+    .map((block) => (block.type === 'text' ? block.text : ''))
+    .join('\n')
+    .trim();
+  // A model that called a tool instead, or said nothing: the next attempt may do better.
+  if (summary === '') throw new Error('the model wrote no summary');
+  const usage = pricedUsage(deps.models, model, reply);
+  const tokens = [usage.input_tokens + usage.cache_read_input_tokens, usage.output_tokens];
+  const step = { ...attempt.input, key: attempt.stepKey };
+  const answer = await appendEvents<{ tokens: [number, number] }>(deps.sql, {
+    sessionId: attempt.input.sessionId,
+    stepKey: attempt.stepKey,
+    events: [
+      spanEnd({ ...attempt.input, startId: attempt.spanStartId }, false, usage),
+      stepEvent(step, 0, { type: 'agent.thread_context_compacted' }, { summary }),
+    ],
+    isCompaction: true,
+    result: { tokens },
+    usage,
+  });
+  if (answer.outcome === 'ended') return { kind: 'ended' };
+  return { kind: 'compacted', tokens: answer.result.tokens };
+}
