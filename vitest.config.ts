@@ -50,6 +50,12 @@ const suites: Record<string, Suite> = {
     testTimeoutMs: 120 * SECOND_MS,
     ownsMachine: true,
   },
+  clients: {
+    include: ['test/clients/**/*.test.ts'],
+    globalSetup: [SHARED_SERVER],
+    testTimeoutMs: 120 * SECOND_MS,
+    ownsMachine: true,
+  },
   chaos: {
     include: ['test/chaos/**/*.test.ts'],
     setupFiles: [CONFORMANCE],

@@ -58,7 +58,7 @@ const CHECKS = [
 const QUICK = [...CHECKS, suite('unit'), suite('replay')];
 const PLANS: Readonly<Record<string, readonly Step[]>> = {
   check: QUICK,
-  all: [...QUICK, suite('property'), suite('conformance'), suite('e2e'), suite('chaos')],
+  all: [...QUICK, ...['property', 'conformance', 'e2e', 'clients', 'chaos'].map(suite)],
   deep: [suite('property'), suite('chaos'), suite('deep')],
 };
 
