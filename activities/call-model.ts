@@ -4,6 +4,7 @@
 
 import { Context } from '@temporalio/activity';
 import type { SessionAgent } from '../protocol/sessions.ts';
+import { webSettingsProblem } from '../protocol/web-settings.ts';
 import { type Append, appendEvents, type NewEvent, stepEvent } from '../store/events.ts';
 import { beginModelCall } from '../store/model-context.ts';
 import type {
@@ -15,7 +16,14 @@ import type {
 } from './messages.ts';
 import { type ActivityDeps, redact, whileBeating } from './deps.ts';
 import { idleOf, type IdleStop, runningEvents, waitingIdle } from './idle-events.ts';
-import { closeAttempt, closeOpenSpans, type ModelAttempt, readStream } from './model-attempt.ts';
+import { mcpToolsOf } from './mcp-tools.ts';
+import {
+  closeAttempt,
+  closeOpenSpans,
+  type ModelAttempt,
+  readStream,
+  refuseAttempt,
+} from './model-attempt.ts';
 import { isOverflowReply, type ModelMessage, type ModelRequest } from './model/anthropic.ts';
 import { isNearlyFull } from './model/compaction.ts';
 import { judgeCalls, type Judged } from './model/judge.ts';
@@ -80,13 +88,20 @@ export async function callModel(
   }
   const { agent, consumedThrough } = begun;
   const spanStartId = spanStart.id;
-  const tools = toolBook(agent);
-  const attempt = { input, number, stepKey, key, agent, tools, consumedThrough, spanStartId };
   const previews = new PreviewWriter(deps.previews, { sessionId, threadId, key }, begun.seq);
   const messages = deps.transcripts.extend(threadId, known, begun.rows);
-  return whileBeating(() =>
-    request(deps, attempt, modelRequest(agent, messages, deps.models), previews),
-  );
+  return whileBeating(async () => {
+    const named = { input, number, stepKey, key, spanStartId };
+    const of = { input, key, isTurnStart: input.round === 1 };
+    const listed = await mcpToolsOf(deps, agent, of).catch((error: unknown) =>
+      closeAttempt(deps, named, error),
+    );
+    if ('kind' in listed) return listed;
+    const problem = webSettingsProblem(agent.tools);
+    if (problem !== null) return refuseAttempt(deps, named, problem);
+    const attempt = { ...named, agent, tools: toolBook(agent, listed), consumedThrough };
+    return request(deps, attempt, modelRequest(agent, messages, deps.models, listed), previews);
+  });
 }
 
 async function request(

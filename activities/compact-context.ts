@@ -9,6 +9,7 @@ import { beginModelCall } from '../store/model-context.ts';
 import { type ActivityDeps, whileBeating } from './deps.ts';
 import { runningEvents } from './idle-events.ts';
 import type { CallModelInput, CompactContextResult } from './messages.ts';
+import { mcpToolsOf } from './mcp-tools.ts';
 import { closeAttempt, closeOpenSpans, type ModelAttempt, readStream } from './model-attempt.ts';
 import { describeModelError, type ModelMessage, type ModelRequest } from './model/anthropic.ts';
 import { charsOf, shrunk, withCompactionRequest } from './model/compaction.ts';
@@ -47,8 +48,13 @@ export async function compactContext(
   if (begun.outcome !== 'begun') throw new Error(`no compaction can be ${begun.outcome}`);
   const attempt = { input: names, number, stepKey, key, spanStartId: spanStart.id };
   const messages = deps.transcripts.read(begun.rows);
-  const body = modelRequest(begun.agent, messages, deps.models);
-  return whileBeating(() => summarise(deps, attempt, { ...body, messages }));
+  return whileBeating(async () => {
+    // The same tools as ever: the provider's cache knows the conversation with them.
+    const of = { input: names, key, isTurnStart: false };
+    const listed = await mcpToolsOf(deps, begun.agent, of).catch(() => []);
+    const body = modelRequest(begun.agent, messages, deps.models, listed);
+    return summarise(deps, attempt, { ...body, messages });
+  });
 }
 
 /** Asks for the summary, of less each time the conversation does not fit. */

@@ -9,8 +9,10 @@ import type { SandboxHost } from '../sandbox/sandbox.ts';
 import type { Database } from '../store/database.ts';
 import type { PreviewHub } from '../store/previews.ts';
 import type { FreshCalls } from './fresh-calls.ts';
+import type { McpServers } from './mcp/mcp-servers.ts';
 import type { ModelClient } from './model/anthropic.ts';
 import type { TranscriptCache } from './model/transcript-cache.ts';
+import type { WebTools } from './web/web-tools.ts';
 
 export interface ActivityDeps {
   sql: Database;
@@ -21,6 +23,8 @@ export interface ActivityDeps {
   modelAttemptsMax: number;
   transcripts: TranscriptCache;
   freshCalls: FreshCalls;
+  web: WebTools;
+  mcp: McpServers;
   /** Absent in a worker that runs no sandboxes */
   sandbox: SandboxHost | undefined;
   hostId: string;

@@ -25,6 +25,7 @@ import type { ActivityDeps } from './deps.ts';
 import { toOpaqueFailure } from './failures.ts';
 import { readAnswers } from './read-answers.ts';
 import { findHost, markReleased, provisionSandbox, releaseSandbox } from './provision-sandbox.ts';
+import { runServerTool } from './run-server-tool.ts';
 import { answerCalls, cancelCalls, runTool } from './run-tool.ts';
 
 export type Activities = ReturnType<typeof createActivities>;
@@ -50,6 +51,7 @@ export function createActivities(deps: ActivityDeps) {
       }
     };
   const tool = opaque<RunToolInput, RunToolResult>('a tool call', runTool, ATTEMPTS_MAX);
+  const serverTool = opaque<RunToolInput, RunToolResult>('a tool call', runServerTool);
   return {
     callModel: opaque<CallModelInput, CallModelResult>('callModel', callModel, ATTEMPTS_MAX),
     compactContext: opaque<CallModelInput, CompactContextResult>(
@@ -75,5 +77,8 @@ export function createActivities(deps: ActivityDeps) {
     edit: tool,
     glob: tool,
     grep: tool,
+    web_fetch: serverTool,
+    web_search: serverTool,
+    mcp: serverTool,
   };
 }

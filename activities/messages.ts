@@ -15,6 +15,8 @@ export interface PendingCall {
   answeredBy: 'sandbox' | 'web' | 'mcp' | 'client';
   /** What a client must send before the call can go on; absent once nothing stands in its way */
   needs?: 'confirmation' | 'result';
+  /** Making the call twice does no harm; only said of calls that no sandbox journals */
+  isRepeatable?: true;
   /** First characters of the command, for the history; absent when previews are off */
   summary?: string;
 }

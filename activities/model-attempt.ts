@@ -3,6 +3,7 @@
 // tried again is announced, and what the endpoint said stays in the log.
 
 import { Context } from '@temporalio/activity';
+import { ApplicationFailure } from '@temporalio/common';
 import { MODEL_SILENCE_MS } from '../protocol/limits.ts';
 import { appendEvents, type NewEvent, stepEvent } from '../store/events.ts';
 import { countFailedRequests, findOpenSpans } from '../store/model-context.ts';
@@ -47,6 +48,27 @@ export async function readStream(
 export async function closeOpenSpans(deps: ActivityDeps, input: SessionRef): Promise<NewEvent[]> {
   const open = await findOpenSpans(deps.sql, input.sessionId, input.threadId);
   return open.map((startId) => spanEnd({ ...input, startId }, true));
+}
+
+/** Ends an attempt that no model can be asked in; the reason is what clients read. */
+export async function refuseAttempt(
+  deps: ActivityDeps,
+  attempt: ModelAttempt,
+  message: string,
+): Promise<never> {
+  const { sessionId, threadId } = attempt.input;
+  const end = spanEnd({ sessionId, threadId, startId: attempt.spanStartId }, true);
+  const error = { type: 'unknown_error', message };
+  await appendEvents(deps.sql, {
+    sessionId,
+    stepKey: `${attempt.key}.end`,
+    events: [{ ...end, private: { error } }],
+  });
+  throw ApplicationFailure.create({
+    type: error.type,
+    message: 'the session cannot go on as it is set up; the session.error event says why',
+    nonRetryable: true,
+  });
 }
 
 /**

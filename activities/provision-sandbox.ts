@@ -27,8 +27,9 @@ export async function releaseSandbox(deps: ActivityDeps, input: SessionRef): Pro
   await deps.sandbox?.release(input.sessionId);
 }
 
-/** Notes that nothing of an ended session is left to let go of. */
+/** Lets go of the rest of an ended session, and notes that nothing of it is left. */
 export async function markReleased(deps: ActivityDeps, input: SessionRef): Promise<void> {
+  await deps.mcp.forget(input.sessionId);
   await noteReleased(deps.sql, input.sessionId);
 }
 

@@ -1,7 +1,7 @@
 // Sessions: create, list, retrieve, update, archive, delete. docs: managed-agents/sessions and
 // managed-agents/session-operations. What is sent into one is session-events.ts's.
 
-import { withClearedOverrides } from '../protocol/agent-overrides.ts';
+import { withClearedOverrides } from '../protocol/session-agent.ts';
 import { ApiError } from '../protocol/errors.ts';
 import { refuseNotYetSession } from '../protocol/not-yet.ts';
 import { parseBody, parseQuery } from '../protocol/parse.ts';

@@ -35,6 +35,14 @@ export interface Config {
     readonly attemptsMax: number;
     readonly scriptedDelayMs: number;
   };
+  readonly web: {
+    /** null: no provider is set */
+    readonly search: 'searxng' | 'brave' | 'upstream' | null;
+    readonly searxngUrl: string | null;
+    readonly braveBaseUrl: string;
+    readonly searchModel: string;
+    readonly privateHosts: readonly string[];
+  };
   readonly workerRoles: 'all' | 'workflows';
   readonly sandbox: {
     readonly dockerSocket: string | null;
@@ -50,7 +58,13 @@ export interface Config {
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
-type SecretName = 'apiKey' | 'databaseUrl' | 'temporalApiKey' | 'modelApiKey' | 'anthropicApiKey';
+type SecretName =
+  | 'apiKey'
+  | 'databaseUrl'
+  | 'temporalApiKey'
+  | 'modelApiKey'
+  | 'anthropicApiKey'
+  | 'braveApiKey';
 
 /** The settings that must never reach a log: printing or serialising it shows only its name. */
 export class Secrets {
@@ -160,11 +174,26 @@ function refuseContradictions(values: Values): void {
       'HOLDFAST_TEMPORAL_API_KEY and HOLDFAST_TEMPORAL_TLS need HOLDFAST_TEMPORAL_ADDRESS as well.',
     );
   }
+  if (searchProvidersOf(values).length > 1) {
+    throw new ConfigError(
+      'HOLDFAST_SEARCH_URL, HOLDFAST_BRAVE_API_KEY and HOLDFAST_SEARCH each name a search ' +
+        'provider: set one of them.',
+    );
+  }
   if (values.HOLDFAST_SANDBOX_STOP_MS < values.HOLDFAST_SANDBOX_PAUSE_MS) {
     throw new ConfigError('HOLDFAST_SANDBOX_STOP_MS must not be below HOLDFAST_SANDBOX_PAUSE_MS.');
   }
 }
 
+function searchProvidersOf(values: Values): ('searxng' | 'brave' | 'upstream')[] {
+  return [
+    ...(values.HOLDFAST_SEARCH_URL === undefined ? [] : ['searxng' as const]),
+    ...(values.HOLDFAST_BRAVE_API_KEY === undefined ? [] : ['brave' as const]),
+    ...(values.HOLDFAST_SEARCH === undefined ? [] : ['upstream' as const]),
+  ];
+}
+
+const BRAVE_BASE_URL = 'https://api.search.brave.com';
 const TEMPORAL_PORT_DEFAULT = 7_233;
 const TEMPORAL_UI_PORT_DEFAULT = 8_233;
 
@@ -188,6 +217,13 @@ function configOf(values: Values): Config {
       modelsFile: values.HOLDFAST_MODELS === undefined ? null : resolve(values.HOLDFAST_MODELS),
       attemptsMax: values.HOLDFAST_MODEL_ATTEMPTS,
       scriptedDelayMs: values.HOLDFAST_SCRIPTED_DELAY_MS,
+    },
+    web: {
+      search: searchProvidersOf(values)[0] ?? null,
+      searxngUrl: values.HOLDFAST_SEARCH_URL ?? null,
+      braveBaseUrl: values.HOLDFAST_BRAVE_BASE_URL ?? BRAVE_BASE_URL,
+      searchModel: values.HOLDFAST_SEARCH_MODEL,
+      privateHosts: values.HOLDFAST_WEB_PRIVATE_HOSTS,
     },
     workerRoles: values.HOLDFAST_WORKER_ROLES,
     sandbox: {
@@ -215,6 +251,7 @@ function secretsOf(values: Values, environment: Environment): Secrets {
     ['temporalApiKey', values.HOLDFAST_TEMPORAL_API_KEY],
     ['modelApiKey', values.HOLDFAST_MODEL_API_KEY],
     ['anthropicApiKey', values.ANTHROPIC_API_KEY],
+    ['braveApiKey', values.HOLDFAST_BRAVE_API_KEY],
   ];
   const given = named.filter(([, value]) => value !== undefined);
   return new Secrets(Object.fromEntries(given), environment);

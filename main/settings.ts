@@ -2,6 +2,7 @@
 // explanation; and the text of `.env.example`, which is made of it, so that the page cannot grow
 // stale. Names are promises: scripts and people rely on them.
 import { z } from 'zod';
+import { isAddressRange } from '../activities/web/address-guard.ts';
 import {
   SANDBOX_CPUS,
   SANDBOX_MEMORY_BYTES,
@@ -34,6 +35,15 @@ const httpUrl = z.url({ protocol: /^https?$/, error: 'an http:// or https:// add
 const postgresUrl = z
   .url({ protocol: /^postgres(ql)?$/, error: 'postgres://user:password@host:port/database' })
   .optional();
+const privateHosts = z
+  .string()
+  .default('')
+  .transform((list) => list.split(',').map((host) => host.trim()))
+  .transform((hosts) => hosts.filter((host) => host !== ''))
+  .refine(
+    (hosts) => hosts.every((host) => isAddressRange(host) || /^[\w-]+(\.[\w-]+)*$/.test(host)),
+    'host names, addresses and CIDR ranges, separated by commas',
+  );
 const hostAndPort = z
   .string()
   .regex(/^[^:/\s]+:\d{1,5}$/, 'host:port')
@@ -134,6 +144,28 @@ export const SETTINGS = {
     natural,
     'How long the scripted model takes to its first token.',
     '150',
+  ),
+  HOLDFAST_SEARCH_URL: setting(
+    httpUrl,
+    'A SearXNG endpoint that answers web_search. Unset, as the next two: web_search fails.',
+  ),
+  HOLDFAST_BRAVE_API_KEY: setting(optionalText, "Key for Brave's search API, for web_search."),
+  HOLDFAST_BRAVE_BASE_URL: setting(
+    httpUrl,
+    "Where Brave's search API is. Default https://api.search.brave.com.",
+  ),
+  HOLDFAST_SEARCH: setting(
+    oneOf('upstream').optional(),
+    "upstream: the model endpoint's own web search answers web_search, one model call each.",
+  ),
+  HOLDFAST_SEARCH_MODEL: setting(
+    text,
+    'Model that searches when HOLDFAST_SEARCH is upstream.',
+    'claude-haiku-4-5',
+  ),
+  HOLDFAST_WEB_PRIVATE_HOSTS: setting(
+    privateHosts,
+    'Hosts, addresses and CIDR ranges that web_fetch may read although they are private: a,b,c.',
   ),
   HOLDFAST_WORKER_ROLES: setting(
     oneOf('all', 'workflows'),

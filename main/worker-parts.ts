@@ -21,6 +21,7 @@ import type { Config } from './config.ts';
 import { whileTemporalReturns } from './connections.ts';
 import { StartError } from './data-directory.ts';
 import type { DataDirectory } from './data-directory.ts';
+import { openServerTools } from './server-tools.ts';
 import { startSessionWorker } from './session-worker.ts';
 import { pausePoint } from './pause-point.ts';
 import type { Startup } from './process-life.ts';
@@ -115,6 +116,7 @@ export async function openWorker(parts: WorkerParts, startup: Startup): Promise<
     secrets,
     hostId: directory.hostId,
     model,
+    ...openServerTools(startup, { model, log, cleanup }),
     models: parts.models,
     modelAttemptsMax: config.model.attemptsMax,
     transcripts: new TranscriptCache(),

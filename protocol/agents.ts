@@ -277,6 +277,7 @@ export function modelFromRequest(
   const named = typeof given.effort === 'string' ? { type: given.effort } : given.effort;
   if (named != null) checkEffort(given.id, named.type, context);
   const effort = kept ?? named;
+  checkTerms(given, context);
   return {
     id: given.id,
     ...(effort == null ? {} : { effort }),
@@ -286,6 +287,26 @@ export function modelFromRequest(
 }
 
 /** behaviour.md 5.1: a level that the model does not have is a 400, not a turn that fails later. */
+/**
+ * Fast mode and a pinned region are refused where the model has none. docs:
+ * managed-agents/agent-setup: a region is `us` or `global`.
+ */
+function checkTerms(
+  { id, speed: named, inference_geo: geo }: Exclude<ModelRequest, string>,
+  { models, within = '' }: { models: ModelCatalog; within?: string },
+): void {
+  const price = models.find(id)?.price;
+  if (geo != null && geo !== 'us' && geo !== 'global') {
+    refuse(`${within}model.inference_geo`, 'expected "us" or "global"');
+  }
+  if (geo === 'us' && price?.usMultiplier == null) {
+    refuse(`${within}model.inference_geo`, `\`${id}\` cannot be pinned to a region`);
+  }
+  if (named === 'fast' && price?.fastMultiplier == null) {
+    refuse(`${within}model.speed`, `\`${id}\` has no fast mode`);
+  }
+}
+
 function checkEffort(
   modelId: string,
   level: Effort,

@@ -65,6 +65,8 @@ export const ROLE_ARN_CHARS_MAX = 2048;
 /** Domain lists of the web tools: 1-64 entries of 1-255 characters (behaviour.md 3.1). */
 export const WEB_DOMAINS_MAX = 64;
 export const WEB_DOMAIN_CHARS_MAX = 255;
+/** Longest city and region of a user's location; no documented bound. */
+export const WEB_LOCATION_CHARS_MAX = 255;
 /** sdk 1.11.0: entries of an `only` or `except` list of `url_sources`. */
 export const URL_SOURCE_TOOLS_MAX = 128;
 

@@ -276,6 +276,8 @@ export const COMPACTION_TEXT_CHARS_MAX = 2000;
 export const JUDGE_INTENT_CHARS_MAX = 20_000;
 /** A verdict is a few words; a model that thinks first needs a little more. */
 export const JUDGE_OUTPUT_TOKENS = 1024;
+/** Pause before a commit that cannot wait elsewhere is tried again. `ms` */
+export const COMMIT_RETRY_MS = 500;
 /** Judges asked at once for the calls of one reply. */
 export const JUDGE_PARALLEL_MAX = 8;
 /** Transcripts a worker keeps in memory between calls, in characters of JSON. */

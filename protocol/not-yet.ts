@@ -10,7 +10,6 @@ import { effortOf, PUBLIC_CATALOG } from './models/public-models.ts';
 import { ApiError } from './errors.ts';
 import type { ClientEventParams } from './events.ts';
 import type { CreateSessionRequest, UpdateSessionRequest } from './sessions.ts';
-import { type ToolRequest, WEB_TOOLS } from './tools.ts';
 
 /** The fields of an agent, wherever a request has them. */
 type AgentRequest = Partial<CreateAgentRequest> | UpdateAgentRequest;
@@ -24,32 +23,15 @@ type LimitedRequest = Omit<BetaLimitedNetworkParams, 'type'>;
 type NotYet<T> = readonly [field: string, isUsed: (request: T) => boolean, feature: string];
 
 const AGENT: readonly NotYet<AgentRequest>[] = [
-  ['mcp_servers', ({ mcp_servers: servers }) => isFilled(servers), 'MCP servers'],
   ['skills', ({ skills }) => isFilled(skills), 'skills'],
   ['multiagent', ({ multiagent }) => multiagent != null, 'multi-agent sessions'],
   ['execution_identity', (r) => r.execution_identity?.type === 'aws_role', 'AWS roles'],
-  ['model.inference_geo', (r) => modelOf(r).inference_geo != null, 'pinning inference to a region'],
-  ['model.speed', (request) => modelOf(request).speed === 'fast', 'fast mode'],
-];
-
-const TOOL: readonly NotYet<ToolRequest>[] = [
-  ['type', ({ type }) => type === 'mcp_toolset', 'MCP servers'],
-  [
-    'configs',
-    (tool) => tool.type === 'agent_toolset_20260401' && (tool.configs ?? []).some(isWebToolOn),
-    `${WEB_TOOLS.join(' and ')}; without an entry of their own they are not offered to the model`,
-  ],
 ];
 
 const ENVIRONMENT: readonly NotYet<EnvironmentRequest>[] = [
   ['config.type', ({ config }) => config?.type === 'self_hosted', 'self-hosted environments'],
   ['config.packages', (request) => packagesOf(request).some(isFilled), 'packages'],
   ['config.networking.allowed_hosts', (r) => isFilled(limitedOf(r).allowed_hosts), 'allowed hosts'],
-  [
-    'config.networking.allow_mcp_servers',
-    (request) => limitedOf(request).allow_mcp_servers === true,
-    'exceptions from limited networking',
-  ],
   [
     'config.networking.allow_package_managers',
     (request) => limitedOf(request).allow_package_managers === true,
@@ -85,9 +67,6 @@ export function refuseNotYetAgent(
     request,
     within,
   );
-  for (const [index, tool] of (request.tools ?? []).entries()) {
-    refuse(TOOL, tool, `${within}tools.${index}.`);
-  }
 }
 
 /** Refuses what environments cannot have yet, in a create as in an update. Throws 400. */
@@ -136,10 +115,6 @@ function modelOf({ model }: AgentRequest): Partial<ModelObject> {
 
 function namesUnknownEffort({ id, effort }: Partial<ModelObject>, models: ModelCatalog): boolean {
   return id !== undefined && effort != null && effortOf(id, models) === undefined;
-}
-
-function isWebToolOn({ name, enabled }: { name: string; enabled?: boolean | null | undefined }) {
-  return WEB_TOOLS.some((tool) => tool === name) && enabled !== false;
 }
 
 function packagesOf({ config }: EnvironmentRequest) {

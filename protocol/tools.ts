@@ -7,9 +7,6 @@ import type {
   BetaManagedAgentsAgentToolConfig,
   BetaManagedAgentsAgentToolset20260401,
   BetaManagedAgentsMCPToolset,
-  BetaManagedAgentsWebFetchURLSourcesParams,
-  BetaManagedAgentsWebFetchURLSourceToolFilter,
-  BetaManagedAgentsWebFetchURLSourceToolFilterParams,
 } from '@anthropic-ai/sdk/resources/beta/agents/agents';
 import { textOf } from './fields.ts';
 import {
@@ -18,11 +15,18 @@ import {
   TOOL_ENTRIES_MAX,
   TOOL_PROPERTY_CHARS_MAX,
   TOOLS_RESOLVED_MAX,
-  URL_SOURCE_TOOLS_MAX,
-  WEB_DOMAIN_CHARS_MAX,
-  WEB_DOMAINS_MAX,
 } from './field-limits.ts';
 import { TOOL_NAME_CHARS_MAX } from './limits.ts';
+import {
+  bothListsProblem,
+  resolvedUrlSources,
+  type SettingProblem,
+  urlSourceNamesProblem,
+  urlSources,
+  userLocation,
+  webFetchRequest,
+  webSearchRequest,
+} from './web-settings.ts';
 
 /** Tools of `agent_toolset_20260401` that run in the sandbox. docs: managed-agents/tools. */
 export const SANDBOX_TOOLS = ['bash', 'read', 'write', 'edit', 'glob', 'grep'] as const;
@@ -43,39 +47,6 @@ export const permissionPolicy = z.discriminatedUnion('type', [
 ]);
 export type PermissionPolicy = z.infer<typeof permissionPolicy>;
 
-// ── Settings of the web tools ────────────────────────────────────────────────────────────────────
-
-const domains = z.array(textOf(WEB_DOMAIN_CHARS_MAX, 1)).min(1).max(WEB_DOMAINS_MAX);
-const userLocation = z.strictObject({
-  type: z.literal('approximate'),
-  city: z.string().nullable().optional(),
-  country: z.string().nullable().optional(),
-  region: z.string().nullable().optional(),
-  timezone: z.string().nullable().optional(),
-});
-const toolReferences = z
-  .array(z.strictObject({ type: z.literal('tool_reference'), name: z.string() }))
-  .min(1)
-  .max(URL_SOURCE_TOOLS_MAX);
-const userInputSource = z.discriminatedUnion('type', [typed('all'), typed('none')]);
-const toolResultSource = z.discriminatedUnion('type', [
-  typed('all'),
-  typed('none'),
-  z.strictObject({ type: z.literal('only'), tools: toolReferences }),
-  z.strictObject({ type: z.literal('except'), tools: toolReferences }),
-]);
-const shorthand = z.enum(['all', 'none']);
-const urlSourcesRequest = z.strictObject({
-  client_tool_results: z.union([shorthand, toolResultSource]).nullable().optional(),
-  server_tool_results: z.union([shorthand, toolResultSource]).nullable().optional(),
-  user_input: z.union([shorthand, userInputSource]).nullable().optional(),
-});
-const urlSources = z.strictObject({
-  client_tool_results: toolResultSource.nullable(),
-  server_tool_results: toolResultSource.nullable(),
-  user_input: userInputSource.nullable(),
-});
-
 // ── Requests ─────────────────────────────────────────────────────────────────────────────────────
 
 const switches = {
@@ -92,17 +63,8 @@ const agentToolConfigRequest = z.discriminatedUnion('name', [
   configRequest('write'),
   configRequest('glob'),
   configRequest('grep'),
-  configRequest('web_fetch').extend({
-    allowed_domains: domains.optional(),
-    blocked_domains: domains.optional(),
-    max_content_tokens: z.int().positive().nullable().optional(),
-    url_sources: urlSourcesRequest.nullable().optional(),
-  }),
-  configRequest('web_search').extend({
-    allowed_domains: domains.optional(),
-    blocked_domains: domains.optional(),
-    user_location: userLocation.nullable().optional(),
-  }),
+  configRequest('web_fetch').extend(webFetchRequest),
+  configRequest('web_search').extend(webSearchRequest),
 ]);
 
 const agentToolsetRequest = z.strictObject({
@@ -233,6 +195,15 @@ export function builtInToolSettings(
   return toolset.configs.find((entry) => entry.name === name) ?? toolset.default_config;
 }
 
+const ASK = { type: 'always_ask' } as const;
+
+/** The same of an MCP server's tool, by its name there; off where no toolset names the server. */
+export function mcpToolSettings(tools: readonly Tool[], server: string, tool: string) {
+  const toolset = tools.find((t) => t.type === 'mcp_toolset' && t.mcp_server_name === server);
+  if (toolset?.type !== 'mcp_toolset') return { enabled: false, permission_policy: ASK };
+  return toolset.configs.find(({ name }) => name === tool) ?? toolset.default_config;
+}
+
 // docs: managed-agents/permission-policies: always_allow is the default of the built-in toolset,
 // always_ask that of MCP toolsets; a tool's own entry goes before the toolset's default.
 
@@ -277,21 +248,8 @@ function resolvedConfig(
   return { name, type: name, ...on } as BetaManagedAgentsAgentToolConfig;
 }
 
-function resolvedUrlSources(sources: BetaManagedAgentsWebFetchURLSourcesParams) {
-  const { client_tool_results: client, server_tool_results: server, user_input: user } = sources;
-  const inFull = (
-    source: BetaManagedAgentsWebFetchURLSourceToolFilterParams | null | undefined,
-  ): BetaManagedAgentsWebFetchURLSourceToolFilter | null =>
-    typeof source === 'string' ? { type: source } : (source ?? null);
-  return {
-    client_tool_results: inFull(client),
-    server_tool_results: inFull(server),
-    user_input: typeof user === 'string' ? { type: user } : (user ?? null),
-  };
-}
-
 function resolvedMcpToolset(toolset: McpToolsetRequest): BetaManagedAgentsMCPToolset {
-  const base = { enabled: true, permission_policy: { type: 'always_ask' } } as const;
+  const base = { enabled: true, permission_policy: ASK } as const;
   const defaults = settled(toolset.default_config, base);
   return {
     type: toolset.type,
@@ -343,9 +301,7 @@ function nestedSchemaProblem(value: unknown): string | undefined {
   return undefined;
 }
 
-function toolsProblem(
-  tools: readonly ToolRequest[],
-): { path: (string | number)[]; message: string } | undefined {
+function toolsProblem(tools: readonly ToolRequest[]): SettingProblem | undefined {
   const seen = new Set<string>();
   let count = 0;
   for (const [index, tool] of tools.entries()) {
@@ -360,7 +316,7 @@ function toolsProblem(
     const problem = configsProblem(tool.configs ?? []);
     if (problem !== undefined) return { ...problem, path: [index, 'configs', ...problem.path] };
   }
-  if (count <= TOOLS_RESOLVED_MAX) return undefined;
+  if (count <= TOOLS_RESOLVED_MAX) return urlSourceNamesProblem(tools);
   return { path: [], message: `expected at most ${TOOLS_RESOLVED_MAX} tools across all toolsets` };
 }
 
@@ -372,17 +328,15 @@ function identityOf(tool: ToolRequest): [string, string] {
 
 function configsProblem(
   configs: readonly (AgentToolConfigRequest | { name: string })[],
-): { path: (string | number)[]; message: string } | undefined {
+): SettingProblem | undefined {
   const names = new Set<string>();
   for (const [index, entry] of configs.entries()) {
     if (names.has(entry.name)) {
       return { path: [index, 'name'], message: 'there is an entry for this tool already' };
     }
     names.add(entry.name);
-    if ('allowed_domains' in entry && 'blocked_domains' in entry) {
-      const message = 'cannot be combined with allowed_domains';
-      return { path: [index, 'blocked_domains'], message };
-    }
+    const problem = bothListsProblem(entry);
+    if (problem !== undefined) return { ...problem, path: [index, ...problem.path] };
   }
   return undefined;
 }

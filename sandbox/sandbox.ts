@@ -8,8 +8,12 @@ import type {
   BetaManagedAgentsTextBlock,
 } from '@anthropic-ai/sdk/resources/beta/sessions/events';
 
-/** The built-in tools that run in a container, sdk 1.11.0: agent_toolset_20260401. */
-export type SandboxTool = 'bash' | 'read' | 'write' | 'edit' | 'glob' | 'grep';
+/**
+ * The built-in tools that run in a container, sdk 1.11.0: agent_toolset_20260401; and `keep`, which
+ * no model is offered: it does with the `text` of a result made elsewhere what the others do with
+ * their own output, so that a long one is whole in a file.
+ */
+export type SandboxTool = 'bash' | 'read' | 'write' | 'edit' | 'glob' | 'grep' | 'keep';
 
 /** One block of a tool's result, as it goes into `agent.tool_result`. */
 export type ToolContent =

@@ -44,6 +44,8 @@ export interface Append {
   /** Kept with the step and given back, with the fields of StepOutcome, to every repetition */
   result?: Record<string, unknown>;
   usage?: TokenUsage;
+  /** Web searches that a tool made */
+  searches?: number;
   /** A pause before the next attempt: the session's clock stops */
   status?: 'rescheduling';
   /** Calls of this append that a client must answer, by the ids of their events */
@@ -110,6 +112,7 @@ export async function appendEvents<R = unknown>(
     status: append.status ?? null,
     ...(append.usage === undefined ? {} : { usage: append.usage }),
     ...(append.isCompaction === undefined ? {} : { is_compaction: true }),
+    ...(append.searches === undefined ? {} : { searches: append.searches }),
     ...(append.waits === undefined ? {} : { waits: append.waits }),
     ...(append.takes === undefined
       ? {}

@@ -3,6 +3,7 @@
 // open.
 
 import type { Environment } from '../protocol/environments.ts';
+import type { ContentBlock } from '../protocol/events.ts';
 import type { SessionAgent } from '../protocol/sessions.ts';
 import type { Database } from './database.ts';
 import type { NewEvent } from './events.ts';
@@ -96,8 +97,11 @@ export interface ToolCallRow {
   input: Record<string, unknown>;
   /** The provider's id of this tool use */
   toolUseId: string;
+  /** MCP server that runs it; null for any other tool */
+  server: string | null;
   /** When it entered the log, ms since 1970 */
   askedAt: number;
+  agent: SessionAgent;
   environment: Environment['config'];
   status: string;
   isAnswered: boolean;
@@ -111,6 +115,7 @@ export async function loadToolCall(
 ): Promise<ToolCallRow | null> {
   const [row] = await sql<ToolCallRow[]>`
     select e.type, e.body ->> 'name' as name, e.body -> 'input' as input,
+           e.body ->> 'mcp_server_name' as server, s.agent,
            e.private ->> 'tool_use_id' as "toolUseId", s.environment, s.status,
            extract(epoch from e.created_at)::float8 * 1000 as "askedAt",
            exists (select 1 from steps t
@@ -118,6 +123,36 @@ export async function loadToolCall(
       from sessions s join events e on e.session_id = s.id
      where s.id = ${sessionId} and e.id = ${callId} and s.deleted_at is null`;
   return row ?? null;
+}
+
+/** Content of the conversation that came from outside the model. */
+export interface ContentOrigin {
+  kind: 'user_input' | 'client_tool_results' | 'server_tool_results';
+  /** Name of the tool; null for what users wrote */
+  tool: string | null;
+  content: readonly Exclude<ContentBlock, { type: 'redacted' }>[];
+}
+
+/** Everything that came into a thread from outside the model, oldest first. */
+export async function loadOrigins(
+  sql: Database,
+  sessionId: string,
+  threadId: string,
+): Promise<ContentOrigin[]> {
+  return sql<ContentOrigin[]>`
+    select case e.type when 'user.message' then 'user_input'
+                       when 'user.custom_tool_result' then 'client_tool_results'
+                       else 'server_tool_results' end as kind,
+           c.body ->> 'name' as tool, coalesce(e.body -> 'content', '[]') as content
+      from events e
+      left join events c on c.session_id = e.session_id
+        and c.id = coalesce(e.body ->> 'tool_use_id', e.body ->> 'mcp_tool_use_id',
+                            e.body ->> 'custom_tool_use_id')
+     where e.session_id = ${sessionId} and e.thread_id = ${threadId}
+       and e.processed_at is not null
+       and e.type in ('user.message', 'user.custom_tool_result', 'agent.tool_result',
+                      'agent.mcp_tool_result')
+     order by e.position`;
 }
 
 /** What users wrote in a thread, oldest first; the only thing that says what they want. */

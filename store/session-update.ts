@@ -3,7 +3,7 @@
 // changes is told as `session.updated`; an update that changes nothing writes nothing.
 
 import { isDeepStrictEqual } from 'node:util';
-import { updatedSessionAgent } from '../protocol/agent-overrides.ts';
+import { updatedSessionAgent } from '../protocol/session-agent.ts';
 import { withShownEffort } from '../protocol/models/public-models.ts';
 import { ApiError } from '../protocol/errors.ts';
 import { mergeMetadata } from '../protocol/fields.ts';

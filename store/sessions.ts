@@ -3,7 +3,7 @@
 // with. What happens inside a session is the event log's (store/events.ts), its end is
 // session-life.ts's.
 
-import { type AgentOverrides, overriddenAgent } from '../protocol/agent-overrides.ts';
+import { type AgentOverrides, overriddenAgent } from '../protocol/session-agent.ts';
 import type { AgentVersionFields } from '../protocol/agents.ts';
 import type { ModelCatalog } from '../protocol/models/model-catalog.ts';
 import { withShownEffort } from '../protocol/models/public-models.ts';
@@ -116,6 +116,7 @@ interface InsertAnswer {
   agent_archived: boolean;
   environment_found: boolean;
   environment_archived: boolean;
+  mcp_blocked: boolean;
   agent: SessionAgent | null;
   created_at: string | null;
 }
@@ -129,7 +130,11 @@ async function insertSession(sql: Database, id: string, session: ChosenSession):
                       v.body) - 'metadata'
                || jsonb_build_object('type', 'agent', 'id', a.id, 'version', v.version) as agent,
              e.id as environment_id, e.archived_at as environment_archived_at,
-             e.body -> 'config' as config
+             e.body -> 'config' as config,
+             e.body -> 'config' -> 'networking' ->> 'type' = 'limited'
+               and e.body -> 'config' -> 'networking' -> 'allow_mcp_servers'
+                   is distinct from 'true'
+               as is_closed
       from (values (1)) as one
       left join agents a on a.id = ${session.agentId} and a.workspace_id = ${session.workspaceId}
       left join agent_versions v on v.agent_id = a.id
@@ -147,12 +152,14 @@ async function insertSession(sql: Database, id: string, session: ChosenSession):
       from found
       where version is not null and agent_archived_at is null
         and environment_id is not null and environment_archived_at is null
+        and not (coalesce(is_closed, false) and agent -> 'mcp_servers' <> '[]')
       returning created_at
     )
     select agent_id is not null as agent_found, version is not null as version_found,
            agent_archived_at is not null as agent_archived,
            environment_id is not null as environment_found,
            environment_archived_at is not null as environment_archived,
+           coalesce(is_closed, false) and agent -> 'mcp_servers' <> '[]' as mcp_blocked,
            agent, (select wire_time(created_at) from made) as created_at
     from found`;
   const { agent, created_at } = answer!;
@@ -176,6 +183,13 @@ function createRefused(answer: InsertAnswer, session: NewSession): ApiError {
     );
   }
   if (!answer.environment_found) return notFound('environment', environmentId);
+  if (!answer.environment_archived) {
+    return new ApiError(
+      'invalid_request_error',
+      `environment_id: the agent has MCP servers, and the limited networking of environment ` +
+        `\`${environmentId}\` allows none: set \`allow_mcp_servers\`.`,
+    );
+  }
   return new ApiError(
     'invalid_request_error',
     `environment_id: environment \`${environmentId}\` is archived; new sessions cannot use it.`,

@@ -38,6 +38,21 @@ export const toolOptions: ActivityOptions = {
   retry: { initialInterval: '1 s', maximumInterval: '10 s' },
 };
 
+/** A call of the web or of an MCP server: nobody journals it, so it is not made twice. */
+export const serverToolOptions: ActivityOptions = {
+  startToCloseTimeout: '10 m',
+  scheduleToCloseTimeout: GIVE_UP,
+  heartbeatTimeout: HEARTBEAT,
+  cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+  retry: { maximumAttempts: 1 },
+};
+
+/** One of which the server says that repeating it does no harm. */
+export const repeatableToolOptions: ActivityOptions = {
+  ...serverToolOptions,
+  retry: { initialInterval: '1 s', maximumInterval: '10 s', maximumAttempts: 5 },
+};
+
 export const provisionOptions: ActivityOptions = {
   startToCloseTimeout: '10 m',
   scheduleToCloseTimeout: GIVE_UP,

@@ -23,7 +23,13 @@ import type {
   SessionRef,
 } from '../activities/messages.ts';
 import { hostTaskQueue } from './messages.ts';
-import { commitOptions, localToolOptions, toolOptions } from './policies.ts';
+import {
+  commitOptions,
+  localToolOptions,
+  repeatableToolOptions,
+  serverToolOptions,
+  toolOptions,
+} from './policies.ts';
 import type { SessionSandbox } from './session-sandbox.ts';
 import type { StepResult } from './session-state.ts';
 
@@ -100,8 +106,10 @@ export class ToolCalls {
   }
 
   async #runOne(call: PendingCall): Promise<void> {
-    let reason: AnswerCallsInput['reason'] = 'sandbox_failed';
+    const isOurs = call.answeredBy === 'web' || call.answeredBy === 'mcp';
+    let reason: AnswerCallsInput['reason'] = isOurs ? 'call_lost' : 'sandbox_failed';
     try {
+      if (isOurs) return await this.#runOnServer(call);
       const isHostLost = await this.#runInSandbox(call);
       if (!isHostLost) return;
       reason = 'host_lost';
@@ -110,6 +118,18 @@ export class ToolCalls {
     }
     const { answerCalls } = proxyActivities<Activities>(commitOptions);
     await answerCalls({ ...this.#ref, calls: [{ id: call.id }], reason });
+  }
+
+  /** Beside the sandbox where there is one: a result too long for the model is kept in it. */
+  async #runOnServer(call: PendingCall): Promise<void> {
+    const { host } = this.#sandbox;
+    const server = proxyActivities<Activities>({
+      ...(call.isRepeatable === true ? repeatableToolOptions : serverToolOptions),
+      ...(host === null ? {} : { taskQueue: hostTaskQueue(host) }),
+      summary: call.summary ?? call.name,
+    });
+    const name = call.answeredBy === 'mcp' ? 'mcp' : (call.name as 'web_fetch' | 'web_search');
+    await server[name]({ ...this.#ref, callId: call.id });
   }
 
   /**

@@ -32,6 +32,7 @@ interface MessagesClient {
 }
 
 const OPTIONS = { maxRetries: 0, timeout: MODEL_REQUEST_MS };
+const FAST_MODE_BETA = 'fast-mode-2026-02-01';
 
 /**
  * A client for every endpoint, made once; connections are kept alive between calls. Rejects with an
@@ -45,7 +46,11 @@ export async function createModelClient(routes: readonly ModelRoute[]): Promise<
   return {
     stream(request, { signal, attempt }) {
       const route = findRoute(routes, request.model);
-      const headers = route.isScripted ? { 'x-holdfast-attempt': String(attempt) } : {};
+      const headers = {
+        ...(route.isScripted ? { 'x-holdfast-attempt': String(attempt) } : {}),
+        // sdk 1.11.0: MessageCreateParams.speed: some models require it.
+        ...(request.speed === 'fast' ? { 'anthropic-beta': FAST_MODE_BETA } : {}),
+      };
       const model = upstreamModel(route, request.model);
       const client = clients.get(route.endpoint)!;
       return client.messages.stream({ ...request, model }, { signal, headers });

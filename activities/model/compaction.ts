@@ -59,7 +59,22 @@ export function shrunk(messages: readonly Message[], charsMax: number): Message[
       from += 1;
     } while (from < short.length - 1 && !isFresh(short[from]!));
   }
-  return short.slice(from);
+  const [first, ...rest] = short.slice(from);
+  return [isFresh(first!) ? first! : withoutCalls(first!), ...rest];
+}
+
+/** Nothing else is left: the results of calls that are gone become plain text. */
+function withoutCalls(message: Message): Message {
+  const content = blocksOf(message).flatMap((block): Block[] =>
+    block.type === 'tool_result' ? resultTexts(block) : [block],
+  );
+  return { role: 'user', content };
+}
+
+function resultTexts({ content }: Anthropic.ToolResultBlockParam): Block[] {
+  const parts = Array.isArray(content) ? content : [];
+  const texts = parts.flatMap((part) => (part.type === 'text' ? [part] : []));
+  return texts.length > 0 ? texts : [{ type: 'text', text: '(no output)' }];
 }
 
 /** A message that a conversation may begin with. */

@@ -152,7 +152,12 @@ function toolUse(
     const text = `There is no tool named ${block.name} in this session.`;
     return answeredAtOnce(stepEvent(context, index, body, hidden), context, text);
   }
-  const pending = { name, answeredBy: tool.runsIn, ...summaryOf(block, tool, context) };
+  const pending = {
+    name,
+    answeredBy: tool.runsIn,
+    ...(tool.isRepeatable === undefined ? {} : { isRepeatable: tool.isRepeatable }),
+    ...summaryOf(block, tool, context),
+  };
   if (tool.runsIn === 'client') {
     const body = { type: 'agent.custom_tool_use', ...said };
     const event = stepEvent(context, index, body, hidden);

@@ -7,6 +7,7 @@ import type { Effort, ModelCatalog, ThinkingKind } from '../../protocol/models/m
 import { PUBLIC_CATALOG } from '../../protocol/models/public-models.ts';
 import type { SessionAgent } from '../../protocol/sessions.ts';
 import type { ModelRequest } from './anthropic.ts';
+import type { McpTool } from '../mcp/tool-list.ts';
 import { offeredTools, usesSandbox } from './tools.ts';
 import { withCacheBreakpoints } from './transcript.ts';
 
@@ -21,12 +22,13 @@ export function modelRequest(
   agent: SessionAgent,
   messages: Anthropic.MessageParam[],
   models: ModelCatalog = PUBLIC_CATALOG,
+  mcpTools: readonly McpTool[] = [],
 ): ModelRequest {
   const { id } = agent.model;
   const known = models.find(id);
   const outputTokens = Math.min(known?.outputTokensMax ?? Infinity, MODEL_OUTPUT_TOKENS_MAX);
   const isCaching = known?.hasPromptCaching ?? true;
-  const tools = offeredTools(agent);
+  const tools = offeredTools(agent, mcpTools);
   const system = systemBlocks(agent, { hasSandbox: usesSandbox(agent), isCaching });
   return {
     model: id,
@@ -35,6 +37,7 @@ export function modelRequest(
     ...(tools.length > 0 ? { tools } : {}),
     ...thinking(known?.thinking ?? 'none', outputTokens),
     ...effort(agent.model.effort?.type, known?.efforts ?? []),
+    ...terms(agent.model),
     messages: isCaching ? withCacheBreakpoints(messages) : messages,
   };
 }
@@ -45,6 +48,14 @@ function thinking(kind: ThinkingKind, outputTokens: number): Pick<ModelRequest, 
   const budget = Math.min(THINKING_BUDGET_TOKENS, Math.floor(outputTokens / 2));
   if (kind === 'none' || budget < THINKING_BUDGET_TOKENS_MIN) return {};
   return { thinking: { type: 'enabled', budget_tokens: budget } };
+}
+
+/** How and where the request is to be served, where the agent says so. */
+function terms({ speed, inference_geo: geo }: SessionAgent['model']): Partial<ModelRequest> {
+  return {
+    ...(speed === 'fast' ? { speed } : {}),
+    ...(geo === undefined ? {} : { inference_geo: geo }),
+  };
 }
 
 /** Only what the agent names: the model's own level needs no saying. */

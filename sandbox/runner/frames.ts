@@ -155,7 +155,15 @@ export function asHostFrame(value: unknown): HostFrame {
   return { type, callId: id(frame['callId']), tool, input: record(frame['input']) };
 }
 
-const TOOLS = ['bash', 'read', 'write', 'edit', 'glob', 'grep'] as const satisfies SandboxTool[];
+const TOOLS = [
+  'bash',
+  'read',
+  'write',
+  'edit',
+  'glob',
+  'grep',
+  'keep',
+] as const satisfies SandboxTool[];
 
 /** True for the name of a tool that runs in a sandbox. */
 export function isTool(value: unknown): value is SandboxTool {

@@ -44,7 +44,7 @@ export class Tools {
   readonly #workdir: string;
   readonly #files: OutputFiles;
   readonly #shell: Shell;
-  readonly #fileTools: Record<Exclude<SandboxTool, 'bash' | 'grep'>, FileTool>;
+  readonly #fileTools: Record<Exclude<SandboxTool, 'bash' | 'grep' | 'keep'>, FileTool>;
   readonly #fastGrep: FileTool;
   readonly #anywhereGrep: FileTool;
   readonly #fastGrepRoots: string[];
@@ -81,9 +81,15 @@ export class Tools {
     const wrong = inputError(tool, input);
     if (wrong !== null) return failed(`${tool}: ${wrong}`);
     try {
-      return tool === 'bash'
-        ? await this.#bash(input, options)
-        : await this.#fileTool(tool, input, options);
+      switch (tool) {
+        case 'bash':
+          return await this.#bash(input, options);
+        case 'keep':
+          options.onStarted();
+          return succeeded(boundedText(String(input['text']), this.#files));
+        default:
+          return await this.#fileTool(tool, input, options);
+      }
     } catch (error) {
       return failed(error instanceof Error ? error.message : String(error));
     }
@@ -125,7 +131,7 @@ export class Tools {
   }
 
   async #fileTool(
-    tool: Exclude<SandboxTool, 'bash'>,
+    tool: Exclude<SandboxTool, 'bash' | 'keep'>,
     input: Record<string, unknown>,
     options: RunOptions,
   ): Promise<ToolResult> {
@@ -203,6 +209,7 @@ const INPUT_FIELDS: Record<SandboxTool, Record<string, Field>> = {
   edit: { file_path: 'text', old_string: 'text', new_string: 'text', replace_all: 'flag' },
   glob: { pattern: 'text', path: 'text' },
   grep: { pattern: 'text', path: 'text' },
+  keep: { text: 'text' },
 };
 const REQUIRED: Partial<Record<SandboxTool, string[]>> = {
   read: ['file_path'],
@@ -210,6 +217,7 @@ const REQUIRED: Partial<Record<SandboxTool, string[]>> = {
   edit: ['file_path', 'old_string', 'new_string'],
   glob: ['pattern'],
   grep: ['pattern'],
+  keep: ['text'],
 };
 
 const FIELD_CHECKS: Record<Field, { accepts: (value: unknown) => boolean; expected: string }> = {

@@ -117,6 +117,7 @@ begin
   if p ? 'usage' then
     s := count_usage(s, p -> 'usage');
   end if;
+  s.web_searches := s.web_searches + coalesce((p ->> 'searches')::bigint, 0);
   if p ->> 'status' = 'rescheduling' then
     s.active_ms := active_ms_at(s, at);
     s.running_since := null;

@@ -159,7 +159,7 @@ async function noted(what: string, when: string, then: () => Promise<void>): Pro
 }
 
 describe('a session that waits', () => {
-  it('survives the kill of each part in turn, then of all, and is answered afterwards', async () => {
+  it('survives the kill of each part and of all, and is answered afterwards', async () => {
     const id = await create();
     const calls = askedOf(await untilIdle(id, 'requires_action'));
     for (const [what, kill] of KILLS) {

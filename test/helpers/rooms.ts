@@ -16,12 +16,15 @@ export interface RoomRule {
   why: string;
 }
 
+/** what the web tools are made of (docs/decisions/0011) */
+const WEB = ['undici', 'ipaddr.js', 'html-to-text', 'unpdf', 'tldts'];
 const TEMPORAL = ['@temporalio/activity', '@temporalio/common'];
+const MCP = ['@modelcontextprotocol/sdk', 'ajv'];
 
 export const ROOM_RULES: Readonly<Record<string, RoomRule>> = {
   protocol: {
     rooms: [],
-    packages: ['zod', 'node:crypto'],
+    packages: ['zod', 'node:crypto', 'tldts'],
     typePackages: ['@anthropic-ai/sdk', 'anthropic-sdk-0-86'],
     why: 'protocol is the lowest room: shapes, ids, errors and limits, no IO',
   },
@@ -53,6 +56,8 @@ export const ROOM_RULES: Readonly<Record<string, RoomRule>> = {
       '@anthropic-ai/vertex-sdk',
       'zod',
       ...TEMPORAL,
+      ...WEB,
+      ...MCP,
     ],
     typePackages: ['pino'],
     why: 'activities are effects over store and sandbox; they do not decide what comes next',

@@ -35,6 +35,21 @@ describe('settings', () => {
     expect({ pauseMs, stopMs }).toEqual({ pauseMs: SANDBOX_PAUSE_MS, stopMs: SANDBOX_STOP_MS });
   });
 
+  it('a search provider is the one whose setting is there', () => {
+    const searchOf = (environment: Record<string, string>) => readConfig(environment).config.web;
+    expect(searchOf({}).search).toBeNull();
+    expect(searchOf({ HOLDFAST_SEARCH_URL: 'http://searx:8080' }).search).toBe('searxng');
+    expect(searchOf({ HOLDFAST_BRAVE_API_KEY: 'key' }).search).toBe('brave');
+    expect(searchOf({ HOLDFAST_SEARCH: 'upstream' }).search).toBe('upstream');
+  });
+
+  it('private hosts are names, addresses and ranges', () => {
+    const list = 'wiki.corp, 10.2.0.0/16,::1,, docs_1';
+    const { privateHosts } = readConfig({ HOLDFAST_WEB_PRIVATE_HOSTS: list }).config.web;
+    expect(privateHosts).toEqual(['wiki.corp', '10.2.0.0/16', '::1', 'docs_1']);
+    expect(readConfig({}).config.web.privateHosts).toEqual([]);
+  });
+
   it('an empty variable counts as unset', () => {
     expect(readConfig({ HOLDFAST_PORT: ' ', HOLDFAST_DATABASE_URL: '' }).config).toMatchObject({
       port: 8787,
@@ -64,6 +79,13 @@ describe('settings', () => {
       { HOLDFAST_SANDBOX_PAUSE_MS: '10', HOLDFAST_SANDBOX_STOP_MS: '5' },
       'HOLDFAST_SANDBOX_STOP_MS must not be below',
     ],
+    [
+      { HOLDFAST_SEARCH_URL: 'http://searx:8080', HOLDFAST_BRAVE_API_KEY: 'key' },
+      'HOLDFAST_SEARCH_URL, HOLDFAST_BRAVE_API_KEY and HOLDFAST_SEARCH each name',
+    ],
+    [{ HOLDFAST_SEARCH: 'google' }, 'HOLDFAST_SEARCH must be one of upstream'],
+    [{ HOLDFAST_WEB_PRIVATE_HOSTS: 'http://x' }, 'HOLDFAST_WEB_PRIVATE_HOSTS must be host names'],
+    [{ HOLDFAST_WEB_PRIVATE_HOSTS: '10.0.0.0/99' }, 'HOLDFAST_WEB_PRIVATE_HOSTS must be host'],
   ])('%o is refused in a sentence that names the variable', (environment, sentence) => {
     expect(() => readConfig(environment)).toThrow(sentence);
   });
@@ -77,6 +99,7 @@ describe('settings', () => {
       HOLDFAST_API_KEY: 'tell-nobody',
       HOLDFAST_DATABASE_URL: 'postgres://me:tell-nobody@db/x',
       HOLDFAST_MODEL_API_KEY: 'tell-nobody',
+      HOLDFAST_BRAVE_API_KEY: 'tell-nobody',
     });
     const printed = [inspect({ secrets, config }, { depth: 9, showHidden: true }), String(secrets)];
     printed.push(JSON.stringify({ secrets, config }));

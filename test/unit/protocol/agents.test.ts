@@ -202,7 +202,7 @@ describe('create', () => {
 describe('update', () => {
   const stored = create({
     ...MCP,
-    model: { id: 'claude-x', effort: 'low', inference_geo: 'us' },
+    model: { id: 'claude-opus-5-5', effort: 'low', inference_geo: 'us' },
     system: 's',
     description: 'd',
     metadata: { a: '1', b: '2' },
@@ -238,9 +238,9 @@ describe('update', () => {
   });
 
   test('the same model without effort keeps its effort, and loses its region', () => {
-    for (const model of ['claude-x', { id: 'claude-x' }]) {
+    for (const model of ['claude-opus-5-5', { id: 'claude-opus-5-5' }]) {
       expect(update(stored, { model }).model).toEqual({
-        id: 'claude-x',
+        id: 'claude-opus-5-5',
         effort: { type: 'low' },
         speed: 'standard',
       });
@@ -250,7 +250,7 @@ describe('update', () => {
   test('another model takes the default effort', () => {
     const shown = (model: string) => withShownEffort(update(stored, { model })).model.effort;
     expect(shown('claude-y')).toEqual({ type: 'high' });
-    expect(shown('claude-opus-5-5')).toEqual({ type: 'medium' });
+    expect(shown('claude-haiku-5-5')).toEqual({ type: 'medium' });
   });
 
   test('metadata is merged by key, null deletes', () => {
@@ -266,5 +266,21 @@ describe('update', () => {
   test('the result must fit together', () => {
     expect(() => update(stored, { tools: [] })).toThrow(/^mcp_servers\.0: /);
     expect(() => update(create(SKILLED), { tools: [] })).toThrow(/^skills: /);
+  });
+});
+
+describe('how and where a model is served', () => {
+  test.each([
+    ['fast mode', { id: 'claude-sonnet-4-5', speed: 'fast' }, 'model.speed'],
+    ['fast mode of an unknown model', { id: 'm', speed: 'fast' }, 'model.speed'],
+    ['a region that is none', { id: 'claude-opus-5-5', inference_geo: 'eu' }, 'inference_geo'],
+    ['a region of an unknown model', { id: 'm', inference_geo: 'us' }, 'model.inference_geo'],
+  ])('%s is refused', (_, model, field) => {
+    expect(() => create({ model })).toThrow(field);
+  });
+
+  test('a model that has both takes both', () => {
+    const model = { id: 'claude-opus-5-5', speed: 'fast', inference_geo: 'us' };
+    expect(create({ model }).model).toMatchObject(model);
   });
 });

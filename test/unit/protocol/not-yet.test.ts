@@ -39,15 +39,10 @@ const send = (event: object) => () =>
 
 describe('refused, with the field named', () => {
   test.each<[string, () => void]>([
-    ['mcp_servers', agent({ mcp_servers: [{ type: 'url', name: 'd', url: 'https://a.com' }] })],
     ['skills', agent({ skills: [{ type: 'anthropic', skill_id: 'pdf' }] })],
     ['multiagent', agent({ multiagent: { type: 'multiagent_20261001' } })],
     ['execution_identity', agent({ execution_identity: { type: 'aws_role', role_arn: 'arn:x' } })],
-    ['model.inference_geo', agent({ model: { id: 'm', inference_geo: 'us' } })],
     ['model.effort', agent({ model: { id: 'm', effort: 'low' } })],
-    ['model.speed', agent({ model: { id: 'm', speed: 'fast' } })],
-    ['tools.0.type', agent({ tools: [{ type: 'mcp_toolset', mcp_server_name: 'd' }] })],
-    ['tools.0.configs', agent({ tools: [{ ...TOOLSET, configs: [{ name: 'web_search' }] }] })],
     ['config.type', environment({ type: 'self_hosted' })],
     ['config.packages', environment({ type: 'cloud', packages: { pip: ['numpy'] } })],
     [
@@ -55,30 +50,22 @@ describe('refused, with the field named', () => {
       environment({ type: 'cloud', networking: { type: 'limited', allowed_hosts: ['a.com'] } }),
     ],
     [
-      'config.networking.allow_mcp_servers',
-      environment({ type: 'cloud', networking: { type: 'limited', allow_mcp_servers: true } }),
-    ],
-    [
       'config.networking.allow_package_managers',
       environment({ type: 'cloud', networking: { type: 'limited', allow_package_managers: true } }),
     ],
     [
-      'agent.mcp_servers',
+      'agent.skills',
       session({
         agent: {
           type: 'agent_with_overrides',
           id: 'agent_1',
-          mcp_servers: [{ type: 'url', name: 'd', url: 'https://a.com' }],
+          skills: [{ type: 'anthropic', skill_id: 'pdf' }],
         },
       }),
     ],
     ['resources', session({ resources: [{ type: 'file', file_id: 'file_1' }] })],
     ['vault_ids', session({ vault_ids: ['vlt_1'] })],
     ['initial_events.0.type', session({ initial_events: [CLIENT_EVENTS['user.define_outcome']] })],
-    [
-      'agent.tools.0.type',
-      sessionUpdate({ agent: { tools: [{ type: 'mcp_toolset', mcp_server_name: 'd' }] } }),
-    ],
     ['vault_ids', sessionUpdate({ vault_ids: [] })],
     ['events.0.type', send(CLIENT_EVENTS['user.define_outcome'])],
     [

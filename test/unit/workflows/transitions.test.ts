@@ -3,6 +3,7 @@
 
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { STOP_REASONS } from '../../../workflows/stop-reasons.ts';
 import { checkTransition, TRANSITIONS } from '../../../workflows/transitions.ts';
 
 /** The table as docs/ARCHITECTURE.md shows it, between its two markers. */
@@ -22,6 +23,21 @@ test('docs/ARCHITECTURE.md shows the table as it is in the code', () => {
   const page = readFileSync(new URL('../../../docs/ARCHITECTURE.md', import.meta.url), 'utf8');
   const shown = page.split('<!-- transitions -->\n')[1]?.trim();
   expect(shown, `put this between the markers:\n\n${rendered()}\n`).toBe(rendered());
+});
+
+test('docs/ARCHITECTURE.md shows the stop reasons as they are in the code', () => {
+  const rows = Object.entries(STOP_REASONS).map(
+    ([reason, { when, events, takes, source }]) =>
+      `| ${reason} | ${when} | ${events} | ${takes} | ${source} |`,
+  );
+  const table = [
+    '| stop reason | when | events | a client may send | source |',
+    '|---|---|---|---|---|',
+    ...rows,
+  ].join('\n');
+  const page = readFileSync(new URL('../../../docs/ARCHITECTURE.md', import.meta.url), 'utf8');
+  const shown = page.split('<!-- stop reasons -->\n')[1]?.trim();
+  expect(shown, `put this between the markers:\n\n${table}\n`).toBe(table);
 });
 
 test('a step that the table does not have is a mistake of ours', () => {
