@@ -12,7 +12,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { childEnvironment } from '../main/config.ts';
 import type { RuntimeRecord } from '../main/data-directory.ts';
-import { removeDataDirectory } from '../main/stop.ts';
+import { removeDataDirectory } from '../main/commands/stop.ts';
 
 const ALL_IN_ONE = fileURLToPath(new URL('../main/all-in-one.ts', import.meta.url));
 /** a first start makes two databases on a machine that may be busy, `ms` */

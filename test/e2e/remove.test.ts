@@ -31,7 +31,7 @@ interface Ended {
 function remove(environment: Record<string, string> = {}): Promise<Ended> {
   const env = { PATH: process.env.PATH, HOLDFAST_DATA: server.dataDir, ...environment };
   return new Promise((resolve) => {
-    const program = [join(ROOT, 'main/stop.ts'), '--remove'];
+    const program = [join(ROOT, 'main/commands/stop.ts'), '--remove'];
     const child = execFile(process.execPath, program, { env }, (_error, stdout, stderr) =>
       resolve({ code: child.exitCode ?? -1, output: stdout + stderr }),
     );

@@ -9,7 +9,7 @@ import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { RuntimeRecord } from '../../main/data-directory.ts';
-import { removeDataDirectory } from '../../main/stop.ts';
+import { removeDataDirectory } from '../../main/commands/stop.ts';
 import { ROOT } from './source-files.ts';
 import { until } from './until.ts';
 

@@ -4,9 +4,9 @@
 // instead.
 import Anthropic from '@anthropic-ai/sdk';
 import { parseArgs } from 'node:util';
-import { startAllInOne } from './all-in-one.ts';
-import type { ServerFacts } from './all-in-one.ts';
-import { runProcess } from './process-life.ts';
+import { startAllInOne } from '../all-in-one.ts';
+import type { ServerFacts } from '../all-in-one.ts';
+import { runProcess } from '../process-life.ts';
 import { printEvent } from './quickstart-printer.ts';
 
 const NAME = 'quickstart';

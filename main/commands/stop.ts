@@ -1,18 +1,18 @@
-// Ends what a server that was killed left running beside it: `node main/stop.ts`; with `--remove`
-// it takes the data directory away too, and all that belongs to it outside. A server that still
-// lives is left alone, and said. Containers and volumes go first, so that a Docker engine which is
-// away costs nothing but another try; what all servers of a machine share stays: images, networks.
+// `npm run stop`: ends what a server that was killed left running beside it; with `--remove` it
+// takes the data directory away too, and all that belongs to it outside. A server that still lives
+// is left alone, and said. Containers and volumes go first, so that a Docker engine which is away
+// costs nothing but another try; what all servers of a machine share stays: images, networks.
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { pino } from 'pino';
-import { createSandboxHost, DEFAULT_DOCKER_SOCKET } from '../sandbox/sandbox-host.ts';
-import { EngineUnavailableError } from '../sandbox/sandbox.ts';
-import { removeMovedPostgres } from '../store/embedded.ts';
-import { readConfig } from './config.ts';
-import { openDataDirectory, StartError } from './data-directory.ts';
-import type { DataDirectory } from './data-directory.ts';
-import { stopLeftovers } from './supervisor.ts';
+import { createSandboxHost, DEFAULT_DOCKER_SOCKET } from '../../sandbox/sandbox-host.ts';
+import { EngineUnavailableError } from '../../sandbox/sandbox.ts';
+import { removeMovedPostgres } from '../../store/embedded.ts';
+import { readConfig } from '../config.ts';
+import { openDataDirectory, StartError } from '../data-directory.ts';
+import type { DataDirectory } from '../data-directory.ts';
+import { stopLeftovers } from '../supervisor.ts';
 
 /**
  * Removes its sandboxes with their files and sockets, ends its processes, then removes its
