@@ -1,18 +1,23 @@
 // The HTTP API as one list. Each route is one function of the file named after its resource, and
 // says where it has fields and whether it needs no beta header; all pass the gate (request.ts),
-// which is where keys, headers, unknown fields, errors and request ids are dealt with.
+// which is where keys, limits, headers, unknown fields, errors, request ids and the audit log are
+// dealt with.
 
 import { type Context, Hono } from 'hono';
 import * as agents from './agents.ts';
+import { createAuditLog } from './audit.ts';
 import type { ApiDeps } from './deps.ts';
 import * as environments from './environments.ts';
 import { answerHealth } from './health.ts';
 import { createKeyCache } from './key-cache.ts';
 import * as models from './models.ts';
+import { createOpenStreams } from './open-streams.ts';
+import { createRateLimiter } from './rate-limit.ts';
 import {
   answerFailure,
   answerUnknownRoute,
   gate,
+  type Guard,
   type RouteAccess,
   type RouteHandler,
   type RouteReads,
@@ -29,7 +34,14 @@ const THREAD = `${SESSION}/threads/:thread_id`;
 
 type Method = 'GET' | 'POST' | 'DELETE';
 
-const ROUTES: readonly (readonly [Method, string, RouteHandler, RouteReads, RouteAccess?])[] = [
+/** Every route with its handler, where it has fields, and who may call it. */
+export const ROUTES: readonly (readonly [
+  Method,
+  string,
+  RouteHandler,
+  RouteReads,
+  RouteAccess?,
+])[] = [
   ['POST', '/v1/agents', agents.createAgent, 'body'],
   ['GET', '/v1/agents', agents.listAgents, 'query'],
   ['GET', AGENT, agents.retrieveAgent, 'query'],
@@ -67,12 +79,17 @@ const ROUTES: readonly (readonly [Method, string, RouteHandler, RouteReads, Rout
 /** Builds the API over its collaborators; it listens nowhere by itself and needs no closing. */
 export function createApp(deps: ApiDeps): Hono {
   const app = new Hono();
-  const keys = createKeyCache(deps.sql);
+  const guard: Guard = {
+    keys: createKeyCache(deps),
+    limiter: createRateLimiter(deps.rateLimits ?? {}),
+    streams: createOpenStreams(deps, deps.rateLimits?.streams),
+    audit: createAuditLog(deps.auditLog),
+  };
   for (const [method, path, handler, reads, access = 'managed-agents'] of ROUTES) {
-    app.on(method, path, gate(deps, keys, { handler, reads, access }));
+    app.on(method, path, gate(deps, guard, { method, path, handler, reads, access }));
   }
   app.get('/healthz', (context: Context) => answerHealth(deps, context));
-  app.notFound((context) => answerUnknownRoute(deps, context));
+  app.notFound((context) => answerUnknownRoute(deps, context, guard.audit));
   app.onError((error, context) => answerFailure(deps, context, error));
   return app;
 }

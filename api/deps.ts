@@ -1,11 +1,13 @@
 // What the API is given by the process that starts it. The room keeps no state of its own beyond a
-// small cache of keys: everything a client sees comes from these.
+// small cache of keys and what counts against their limits: everything a client sees comes from
+// these.
 
 import type { Logger } from 'pino';
 import type { ModelCatalog } from '../protocol/models/model-catalog.ts';
 import type { Database } from '../store/database.ts';
 import type { Follower } from '../store/follow.ts';
 import type { Doorbell } from './doorbell.ts';
+import type { RateLimits } from './rate-limit.ts';
 
 export interface ApiDeps {
   sql: Database;
@@ -18,6 +20,10 @@ export interface ApiDeps {
   organizationId: string;
   /** the advisory lock that this process holds while it lives (store/instance.ts) */
   instance: bigint;
+  /** for one key; absent: none */
+  rateLimits?: RateLimits;
+  /** takes a line a request, at `info`; absent: none are written */
+  auditLog?: Logger;
   /** a test's switch: called at named moments, to be killed there */
   pausePoint?: (name: string) => Promise<void>;
   /** aborted when the server drains: open streams end, so that the process can */

@@ -1,7 +1,7 @@
-// The gate before every route and the only way out of one. In: a request id, the key's workspace,
-// the version and beta headers, no field where the route has none. Out: JSON with `request-id`, or
-// the documented error body. A handler between them only parses, asks the store and answers a
-// value.
+// The gate before every route and the only way out of one. In: a request id, the key's workspace
+// and limits, the version and beta headers, no field where the route has none. Out: JSON with
+// `request-id`, or the documented error body, and a line in the audit log. A handler between them
+// only parses, asks the store and answers a value.
 
 import type { Context } from 'hono';
 import { ApiError, errorBody, HTTP_STATUS } from '../protocol/errors.ts';
@@ -17,18 +17,42 @@ import {
 } from '../protocol/page.ts';
 import { nothing, parseQuery } from '../protocol/parse.ts';
 import { isConnectionLoss } from '../store/database.ts';
+import type { OpenedKey } from '../store/keys.ts';
 import { notFound } from '../store/not-found.ts';
+import type { AuditLog, Visit } from './audit.ts';
 import { opensManagedAgents } from './beta.ts';
 import { refuseFields } from './body.ts';
 import type { ApiDeps } from './deps.ts';
 import type { KeyCache } from './key-cache.ts';
+import type { OpenStreams } from './open-streams.ts';
+import { kindOf, RateLimitError, type RateLimiter } from './rate-limit.ts';
 
 /** A request that passed the gate. */
 export interface ApiRequest {
   deps: ApiDeps;
+  guard: Guard;
+  visit: Visit;
   context: Context;
   requestId: string;
+  keyId: string;
   workspaceId: string;
+}
+
+/** What stands at the gate: one of each in a process. */
+export interface Guard {
+  keys: KeyCache;
+  limiter: RateLimiter;
+  streams: OpenStreams;
+  audit: AuditLog;
+}
+
+export interface Route {
+  method: string;
+  /** pattern, `/v1/agents/:agent_id` */
+  path: string;
+  handler: RouteHandler;
+  reads: RouteReads;
+  access: RouteAccess;
 }
 
 /** Answers a value to be sent as JSON with status 200, or a whole response. */
@@ -43,33 +67,56 @@ export type RouteReads = 'query' | 'body' | 'nothing';
  */
 export type RouteAccess = 'managed-agents' | 'anyone';
 
-/** Wraps a handler in the gate. Whatever it throws leaves as the documented error body. */
+/** Wraps a route's handler in the gate. Whatever it throws leaves as the documented error body. */
 export function gate(
   deps: ApiDeps,
-  keys: KeyCache,
-  route: { handler: RouteHandler; reads: RouteReads; access: RouteAccess },
+  guard: Guard,
+  route: Route,
 ): (context: Context) => Promise<Response> {
-  const { handler, reads, access } = route;
+  const { method, path, handler, reads, access } = route;
+  const kind = kindOf(method, path);
   return async (context) => {
-    const requestId = newId('request');
-    let workspaceId: string | undefined;
+    const visit = newVisit(context, path);
+    let leave: (() => void) | undefined;
+    let response: Response;
     try {
       // The router would answer HEAD by a GET whose body nobody reads, and a stream would never
       // end.
       if (context.req.method === 'HEAD') throw unknownRoute(context);
-      workspaceId = await authenticate(context, keys);
+      const key = await authenticate(context, guard.keys);
+      visit.key = key;
+      leave = guard.limiter.enter(key.keyId, kind);
+      checkWorkspace(context, key.workspaceId);
       checkVersion(context);
       const isOpened = opensManagedAgents(context.req.header('anthropic-beta'));
       if (!isOpened && access === 'managed-agents') throw unknownRoute(context);
-      const request = { deps, context, requestId, workspaceId };
+      const { requestId } = visit;
+      const { keyId, workspaceId } = key;
+      const request = { deps, guard, visit, context, requestId, keyId, workspaceId };
       if (reads !== 'query') parseQuery(nothing, queryOf(request));
       if (reads !== 'body') await refuseFields(context);
       const answer = await handler(request);
-      if (answer instanceof Response) return answer;
-      return json(answer, 200, responseHeaders(deps, requestId, workspaceId));
+      response =
+        answer instanceof Response
+          ? answer
+          : json(answer, 200, responseHeaders(deps, requestId, workspaceId));
     } catch (error) {
-      return refuse({ deps, requestId, workspaceId }, context, error);
+      response = refuse(deps, visit, error);
     }
+    leave?.();
+    guard.audit.answered(visit, response.status);
+    return response;
+  };
+}
+
+function newVisit(context: Context, route: string | null): Visit {
+  // `key` from the start, so that every visit has one shape.
+  return {
+    context,
+    requestId: newId('request'),
+    route,
+    startedAt: performance.now(),
+    key: undefined,
   };
 }
 
@@ -131,14 +178,16 @@ export function cursorOf(
 }
 
 /** Answers a route or method that does not exist. */
-export function answerUnknownRoute(deps: ApiDeps, context: Context): Response {
-  const requestId = newId('request');
-  return refuse({ deps, requestId, workspaceId: undefined }, context, unknownRoute(context));
+export function answerUnknownRoute(deps: ApiDeps, context: Context, audit: AuditLog): Response {
+  const visit = newVisit(context, null);
+  const response = refuse(deps, visit, unknownRoute(context));
+  audit.answered(visit, response.status);
+  return response;
 }
 
 /** Answers a failure outside the gate: a health check that threw, a path that cannot be decoded. */
 export function answerFailure(deps: ApiDeps, context: Context, error: unknown): Response {
-  return refuse({ deps, requestId: newId('request'), workspaceId: undefined }, context, error);
+  return refuse(deps, newVisit(context, null), error);
 }
 
 /** Runs `then` once the answer's last byte was handed to the system; never without a socket. */
@@ -154,7 +203,7 @@ export function destroyAnswer(context: Context): void {
   (context.env as { outgoing?: { destroy(): void } }).outgoing?.destroy();
 }
 
-async function authenticate(context: Context, keys: KeyCache): Promise<string> {
+async function authenticate(context: Context, keys: KeyCache): Promise<OpenedKey> {
   const key = context.req.header('x-api-key') ?? bearer(context.req.header('authorization'));
   if (key === undefined) {
     throw new ApiError(
@@ -162,8 +211,12 @@ async function authenticate(context: Context, keys: KeyCache): Promise<string> {
       'No API key: send it as `x-api-key` or as `Authorization: Bearer`.',
     );
   }
-  const workspaceId = await keys.workspaceOf(key);
-  if (workspaceId === null) throw new ApiError('authentication_error', 'The API key is not valid.');
+  const opened = await keys.find(key);
+  if (opened === null) throw new ApiError('authentication_error', 'The API key is not valid.');
+  return opened;
+}
+
+function checkWorkspace(context: Context, workspaceId: string): void {
   const named = context.req.header('anthropic-workspace-id');
   // sdk 1.11.0: a credential of one workspace may omit the header; sent, it must match.
   if (named !== undefined && named !== workspaceId) {
@@ -172,7 +225,6 @@ async function authenticate(context: Context, keys: KeyCache): Promise<string> {
       'anthropic-workspace-id: the API key belongs to another workspace.',
     );
   }
-  return workspaceId;
 }
 
 function bearer(header: string | undefined): string | undefined {
@@ -204,19 +256,13 @@ function unknownRoute(context: Context): ApiError {
 /** Status of an answer that nobody reads any more; sdk 1.11.0 knows it too. */
 const CLIENT_CLOSED_REQUEST = 499;
 
-interface Refusal {
-  deps: ApiDeps;
-  requestId: string;
-  workspaceId: string | undefined;
-}
-
-function refuse(refusal: Refusal, context: Context, error: unknown): Response {
-  const { deps, requestId, workspaceId } = refusal;
-  const headers = responseHeaders(deps, requestId, workspaceId);
+function refuse(deps: ApiDeps, { context, requestId, key }: Visit, error: unknown): Response {
+  const headers = responseHeaders(deps, requestId, key?.workspaceId);
   const body = errorBody(error, requestId);
   if (error instanceof ApiError) {
     // The client libraries retry a 409 by themselves, which cannot help where a conflict stays.
     if (error.status === HTTP_STATUS.conflict_error) headers['x-should-retry'] = 'false';
+    if (error instanceof RateLimitError) headers['retry-after'] = String(error.retryAfterSeconds);
     return json(body, error.status, headers);
   }
   const what = {

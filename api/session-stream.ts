@@ -32,17 +32,21 @@ export async function streamEventsOf(
   const key = sessionKey(request);
   const query = parseQuery(streamEventsQuery, queryOf(request));
   const after = query.after_seq ?? lastEventId(request);
-  const reader = new AbortController();
+  const stream = new OpenStream(request);
   // The reader's place is fixed before the headers go out: a client that has them misses nothing.
-  const items = await request.deps.follower.follow({
+  const following = request.deps.follower.follow({
     ...key,
     ...(threadId === undefined ? {} : { threadId }),
     ...(after === undefined ? {} : { after }),
     deltas: new Set(query.event_deltas ?? []),
-    signal: reader.signal,
+    signal: stream.signal,
     onStalled: () => destroyAnswer(request.context),
   });
-  return new Response(bodyOf(request, reader, items), {
+  const items = await following.catch((error: unknown) => {
+    stream.leave();
+    throw error;
+  });
+  return new Response(bodyOf(request, stream, items), {
     headers: {
       ...responseHeaders(request.deps, request.requestId, request.workspaceId),
       'content-type': 'text/event-stream; charset=utf-8',
@@ -60,33 +64,66 @@ function lastEventId(request: ApiRequest): number | undefined {
   throw new ApiError('invalid_request_error', 'Last-Event-ID: expected the id of a stream frame.');
 }
 
-/**
- * Makes the body: pulled by the connection, ended by the follower, the client or the server's
- * drain.
- */
+/** One stream while it is open: counted for its key, and ended by the drain or a revoked key. */
+class OpenStream {
+  /** frames of events that were sent */
+  sent = 0;
+  /** set once its key was revoked */
+  refusal: ApiError | undefined;
+  readonly #reader = new AbortController();
+  readonly #closing: AbortSignal | undefined;
+  readonly #leave: () => void;
+  #isOpen = true;
+
+  constructor({ deps, guard, keyId }: ApiRequest) {
+    this.#leave = guard.streams.open(keyId, (error) => {
+      this.refusal = error;
+      this.stop();
+    });
+    this.#closing = deps.closing;
+    if (this.#closing?.aborted === true) this.stop();
+    this.#closing?.addEventListener('abort', this.stop, { once: true });
+  }
+
+  get signal(): AbortSignal {
+    return this.#reader.signal;
+  }
+
+  /** Wakes the follower, which then ends by itself. */
+  readonly stop = (): void => this.#reader.abort();
+
+  /** Uncounts it; true the first time, as a client that goes away ends it from two sides. */
+  leave(): boolean {
+    const wasOpen = this.#isOpen;
+    this.#isOpen = false;
+    this.#closing?.removeEventListener('abort', this.stop);
+    this.#leave();
+    return wasOpen;
+  }
+}
+
+/** Makes the body: pulled by the connection, ended by the follower, the client or `stream`. */
 function bodyOf(
   request: ApiRequest,
-  reader: AbortController,
+  stream: OpenStream,
   items: AsyncIterator<FollowItem>,
 ): ReadableStream<Uint8Array> {
-  const { closing } = request.deps;
-  const stop = (): void => reader.abort();
-  if (closing?.aborted === true) stop();
-  closing?.addEventListener('abort', stop, { once: true });
   const encoder = new TextEncoder();
-  const frames = framesOf(request, items);
+  const frames = framesOf(request, stream, items);
+  const close = (): void => {
+    if (stream.leave()) request.guard.audit.streamClosed(request.visit, stream.sent);
+  };
   return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
         const { done, value } = await frames.next();
         if (done !== true) return controller.enqueue(encoder.encode(value));
-        closing?.removeEventListener('abort', stop);
+        close();
         controller.close();
       },
       cancel() {
-        closing?.removeEventListener('abort', stop);
-        // Wakes the follower, which then ends by itself.
-        stop();
+        close();
+        stream.stop();
       },
     },
     { highWaterMark: 0 },
@@ -95,6 +132,7 @@ function bodyOf(
 
 async function* framesOf(
   request: ApiRequest,
+  stream: OpenStream,
   items: AsyncIterator<FollowItem>,
 ): AsyncGenerator<string, void, undefined> {
   const { deps, requestId } = request;
@@ -108,12 +146,14 @@ async function* framesOf(
         continue;
       }
       next = undefined;
+      if (stream.refusal !== undefined) return yield errorFrame(stream.refusal, requestId);
       if (result.done === true) return;
       const item = result.value;
       if (item.kind === 'end') {
         if (item.reason === 'too_slow') yield tooSlow(requestId);
         return;
       }
+      stream.sent += 1;
       yield frameOf(item);
     }
   } catch (error) {

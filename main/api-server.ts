@@ -22,6 +22,7 @@ import type { Config } from './config.ts';
 import { sessionSettings } from './connections.ts';
 import { checkParts } from './health.ts';
 import type { PartCheck } from './health.ts';
+import { createAuditLogger } from './log.ts';
 import { pausePoint } from './pause-point.ts';
 import type { Startup } from './process-life.ts';
 import { StartError } from './data-directory.ts';
@@ -110,6 +111,8 @@ async function openApi(
     organizationId,
     closing,
     instance: instance.lock,
+    rateLimits: config.rateLimits,
+    ...((config.auditLog ?? true) ? { auditLog: createAuditLogger(log) } : {}),
     ...pausePoint(config, log),
   });
   return (request, bindings) => app.fetch(request, bindings);

@@ -5,6 +5,7 @@
 import { inspect } from 'node:util';
 import { resolve } from 'node:path';
 import type { z } from 'zod';
+import type { RateLimits } from '../api/rate-limit.ts';
 import { renderSettings, SETTINGS } from './settings.ts';
 
 type Settings = typeof SETTINGS;
@@ -16,6 +17,10 @@ export interface Config {
   /** 0 is any free port */
   readonly port: number;
   readonly dataDir: string;
+  /** of one key, in one process */
+  readonly rateLimits: Readonly<RateLimits>;
+  /** null: as the program sees fit */
+  readonly auditLog: boolean | null;
   readonly log: { readonly level: string; readonly format: 'auto' | 'pretty' | 'json' };
   readonly temporal: {
     /** null: embedded */
@@ -202,6 +207,8 @@ function configOf(values: Values): Config {
     host: values.HOLDFAST_HOST,
     port: values.HOLDFAST_PORT,
     dataDir: resolve(values.HOLDFAST_DATA),
+    rateLimits: values.HOLDFAST_RATE_LIMITS,
+    auditLog: values.HOLDFAST_AUDIT_LOG ?? null,
     log: { level: values.HOLDFAST_LOG_LEVEL, format: values.HOLDFAST_LOG_FORMAT },
     temporal: {
       address: values.HOLDFAST_TEMPORAL_ADDRESS ?? null,

@@ -22,6 +22,31 @@ export function createLog(settings: Config['log'], role: string): Logger {
   return pino(options, lines);
 }
 
+/**
+ * A logger of the same lines to the same place for the audit log, of which there is one a request:
+ * what one turn of the event loop logs is written at once, since the writing is most of its cost.
+ */
+export function createAuditLogger(log: Logger): Logger {
+  const output = (log as unknown as Record<symbol, { write(text: string): unknown }>)[
+    pino.symbols.streamSym
+  ]!;
+  let waiting = '';
+  const write = (): void => {
+    const lines = waiting;
+    waiting = '';
+    output.write(lines);
+  };
+  return pino(
+    { level: log.level, base: log.bindings() },
+    {
+      write(line) {
+        if (waiting === '') setImmediate(write);
+        waiting += line;
+      },
+    },
+  );
+}
+
 /** What a database's error may quote: values of a query, which are texts of a session. */
 const QUOTING = ['detail', 'where', 'query', 'parameters', 'args'];
 

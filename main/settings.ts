@@ -3,6 +3,7 @@
 // stale. Names are promises: scripts and people rely on them.
 import { z } from 'zod';
 import { isAddressRange } from '../activities/web/address-guard.ts';
+import { HOSTED_LIMITS, type RateLimits } from '../api/rate-limit.ts';
 import {
   SANDBOX_CPUS,
   SANDBOX_MEMORY_BYTES,
@@ -64,6 +65,25 @@ function oneOf<const Choice extends string>(...choices: [Choice, ...Choice[]]) {
   return z.enum(choices, `one of ${choices.join(', ')}`);
 }
 
+const LIMIT_NAMES = ['create', 'read', 'write', 'streams', 'requests'] as const;
+const LIMITS_EXPECTED =
+  `off, hosted, or figures such as create=300,read=1200 (${LIMIT_NAMES.join(', ')}; ` +
+  'hosted,streams=50 adds to the hosted ones)';
+
+/** What one key may ask for; later parts of the text win over earlier ones. */
+const rateLimits = z.string().transform((given, context): RateLimits => {
+  if (given === 'off') return {};
+  const limits: RateLimits = {};
+  for (const part of given.split(',').map((text) => text.trim())) {
+    const [name, figure = ''] = part.split('=');
+    const known = LIMIT_NAMES.find((limit) => limit === name);
+    if (part === 'hosted') Object.assign(limits, HOSTED_LIMITS);
+    else if (known !== undefined && /^[1-9]\d{0,8}$/.test(figure)) limits[known] = Number(figure);
+    else context.addIssue({ code: 'custom', message: LIMITS_EXPECTED });
+  }
+  return Object.freeze(limits);
+});
+
 function setting<T>(
   schema: z.ZodType<T, string | undefined>,
   explanation: string,
@@ -81,6 +101,15 @@ export const SETTINGS = {
   HOLDFAST_API_KEY: setting(
     optionalText,
     'The first API key. Unset: minted at first start, printed once, kept in HOLDFAST_DATA/api-key.',
+  ),
+  HOLDFAST_RATE_LIMITS: setting(
+    rateLimits,
+    'Limits of one key: off, hosted, or create=300,read=1200,write=…,streams=…,requests=….',
+    'off',
+  ),
+  HOLDFAST_AUDIT_LOG: setting(
+    onOff.optional(),
+    'One log line a request: on or off. Default on; in the quickstart off.',
   ),
   HOLDFAST_LOG_LEVEL: setting(
     oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal'),

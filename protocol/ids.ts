@@ -34,6 +34,7 @@ export const ID_PREFIXES = {
   service_account: 'svac_',
   organization: 'org_',
   workspace: 'wrkspc_',
+  api_key: 'apikey_',
   request: 'req_',
 } as const;
 

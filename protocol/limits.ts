@@ -121,6 +121,28 @@ export const HEALTH_CHECK_MS = 2_000;
 export const API_KEY_CACHE_MS = 10_000;
 /** Keys remembered at once; a lookup costs one short query, so forgetting one is harmless. */
 export const API_KEY_CACHE_ENTRIES_MAX = 1000;
+/** Use of a key is written down at most this often, so that a busy one costs one write a minute. */
+export const API_KEY_USE_MS = 60_000;
+/**
+ * Characters of a key that are kept readable, and the shortest key of which any are; of a minted
+ * one they are 24 of 256 bits.
+ */
+export const API_KEY_ENDING_CHARS = 4;
+export const API_KEY_SHOWN_CHARS_MIN = 20;
+/** Longest name of a key or a workspace, in characters; a line of a list. */
+export const KEY_NAME_CHARS_MAX = 100;
+/** Time the command for keys has for all of its work, a database that does not answer included. */
+export const KEYS_COMMAND_MS = 15_000;
+/** Requests a minute, docs: managed-agents/reference; there for an organization, here for a key. */
+export const HOSTED_CREATES_PER_MINUTE = 300;
+export const HOSTED_READS_PER_MINUTE = 1200;
+/** Buckets a process keeps, under 200 bytes each; past it the one unused longest is forgotten. */
+export const RATE_BUCKETS_MAX = 10_000;
+/**
+ * Pause the API asks for (`retry-after`) when a key has too much under way: when that will have
+ * ended nobody knows.
+ */
+export const CONCURRENCY_RETRY_AFTER_SECONDS = 1;
 /**
  * Pause the API asks for (`retry-after`) when the database is away; a restart takes about a second.
  */

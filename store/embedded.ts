@@ -28,6 +28,7 @@ const run = promisify(execFile);
 const SYSTEM_DIRECTORY = '/var/lib/holdfast';
 const DATABASE = 'holdfast';
 const ROLE = 'holdfast';
+const PASSWORD_FILE = 'postgres-password';
 
 interface User {
   uid: number;
@@ -68,12 +69,12 @@ export async function prepareEmbeddedPostgres(
   const user = process.getuid?.() === 0 ? await databaseUser() : undefined;
   signal.throwIfAborted();
   const binaries = placeBinaries(user, options.log);
-  const password = keptPassword(join(options.dataDir, 'postgres-password'));
+  const password = keptPassword(join(options.dataDir, PASSWORD_FILE));
   const directory = placeData(options.dataDir, { user, isNew: password.isNew, log: options.log });
   if (!existsSync(join(directory, 'PG_VERSION'))) {
     await initialise(directory, { binaries, password: password.text, user, signal });
   }
-  const url = `postgres://${ROLE}:${password.text}@127.0.0.1:${options.port}/${DATABASE}`;
+  const url = urlOf(password.text, options.port);
   return {
     url,
     directory,
@@ -82,6 +83,19 @@ export async function prepareEmbeddedPostgres(
     ready: () => answersQueries(url),
     beforeStart: () => removeStrangersLock(directory),
   };
+}
+
+/**
+ * Where the server of a data directory answers while it runs, for a program beside it; null where
+ * none was ever made.
+ */
+export function embeddedDatabaseUrl(dataDir: string, port: number): string | null {
+  const file = join(dataDir, PASSWORD_FILE);
+  return existsSync(file) ? urlOf(readFileSync(file, 'utf8').trim(), port) : null;
+}
+
+function urlOf(password: string, port: number): string {
+  return `postgres://${ROLE}:${password}@127.0.0.1:${port}/${DATABASE}`;
 }
 
 function serverSettings(port: number): string[] {

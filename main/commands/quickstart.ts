@@ -33,7 +33,10 @@ const { values, positionals } = parseArgs({
 });
 
 await runProcess('quickstart', async (startup) => {
-  const server = await startAllInOne(startup);
+  const { config } = startup;
+  // The events of the session stand alone on the screen, unless somebody asks for more.
+  const quiet = { ...config, auditLog: config.auditLog ?? false };
+  const server = await startAllInOne({ ...startup, config: quiet });
   const message = positionals.join(' ') || (server.isScripted ? SCRIPTED_MESSAGE : MODEL_MESSAGE);
   const reason = await playSession(server, message);
   showWayOn(server, reason);

@@ -17,9 +17,12 @@ create table workspaces (
 -- A key is stored as its sha256; the plain text exists only in its holder's hands.
 create table api_keys (
   key_hash      bytea primary key,
+  id            text not null unique,       -- what people and logs call it by
+  ending        text not null,              -- its last characters, for its holder
   workspace_id  text not null references workspaces (id),
   name          text not null,
   created_at    timestamptz not null default now(),
+  last_used_at  timestamptz,                -- to the minute
   revoked_at    timestamptz
 );
 

@@ -6,9 +6,10 @@ import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { pino } from 'pino';
+import { type Logger, pino } from 'pino';
 import { createApp } from '../../api/app.ts';
 import { createHttpServer } from '../../api/http-server.ts';
+import type { RateLimits } from '../../api/rate-limit.ts';
 import { openDataDirectory } from '../../main/data-directory.ts';
 import { startPostgres } from '../../main/embedded.ts';
 import { Supervisor } from '../../main/supervisor.ts';
@@ -25,12 +26,14 @@ import type { SessionSignal } from '../../workflows/messages.ts';
 
 export interface ApiServer {
   url: string;
+  dataDir: string;
   sql: Database;
   /** opens the workspace that the tests work in */
   key: string;
   /** opens another one */
   foreignKey: string;
   workspaceId: string;
+  foreignWorkspaceId: string;
   /** what the doorbell was told, oldest first */
   rings: { sessionId: string; signal: SessionSignal }[];
   /** A session without a workflow, as its row is when it was created, or while it runs. */
@@ -40,8 +43,15 @@ export interface ApiServer {
   close(): Promise<void>;
 }
 
+export interface ApiServerOptions {
+  models?: ModelCatalog;
+  rateLimits?: RateLimits;
+  /** absent: no audit log */
+  auditLog?: Logger;
+}
+
 /** Starts everything in a new temporary directory; `close` leaves nothing behind. */
-export async function startApiServer(options: { models?: ModelCatalog } = {}): Promise<ApiServer> {
+export async function startApiServer(options: ApiServerOptions = {}): Promise<ApiServer> {
   const log = pino({ level: 'silent' });
   const path = mkdtempSync(join(tmpdir(), 'holdfast-api-'));
   // Root's PostgreSQL runs as another user, who must be able to pass; else it would live elsewhere.
@@ -60,6 +70,7 @@ export async function startApiServer(options: { models?: ModelCatalog } = {}): P
   const closing = new AbortController();
   const rings: ApiServer['rings'] = [];
   const app = createApp({
+    ...options,
     sql,
     models: options.models ?? PUBLIC_CATALOG,
     log,
@@ -84,7 +95,9 @@ export async function startApiServer(options: { models?: ModelCatalog } = {}): P
     key,
     foreignKey,
     workspaceId,
+    foreignWorkspaceId: foreign,
     rings,
+    dataDir: directory.path,
     url: `http://127.0.0.1:${port}`,
     async insertSession(status) {
       const id = newId('session');

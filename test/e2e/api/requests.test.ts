@@ -137,6 +137,7 @@ describe('the gate', () => {
       headers: { 'anthropic-workspace-id': 'wrkspc_01a' },
     });
     expect(foreign.status).toBe(403);
+    expect(foreign.headers.get('anthropic-workspace-id')).toBe(server.workspaceId);
   });
 
   it('another workspace sees the same text as for what never was', async () => {

@@ -67,6 +67,8 @@ it('headers come at once, then every event as a message with its seq', async () 
   expect(stream.response.status).toBe(200);
   expect(stream.response.headers.get('content-type')).toContain('text/event-stream');
   expect(stream.response.headers.get('request-id')).toMatch(/^req_/);
+  expect(stream.response.headers.get('anthropic-workspace-id')).toBe(server.workspaceId);
+  expect(stream.response.headers.get('anthropic-organization-id')).toMatch(/^[0-9a-f-]{36}$/);
   await post(`/v1/sessions/${session}/events`, say('hello'));
   const frame = await stream.next();
   expect(frame).toMatchObject({ event: 'message', id: '1' });

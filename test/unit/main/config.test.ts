@@ -57,6 +57,26 @@ describe('settings', () => {
     });
   });
 
+  it.each([
+    [undefined, {}],
+    ['off', {}],
+    ['hosted', { create: 300, read: 1200 }],
+    ['create=10, streams=5', { create: 10, streams: 5 }],
+    ['hosted,read=60,write=30,requests=8', { create: 300, read: 60, write: 30, requests: 8 }],
+  ])('limits of a key: %s', (text, limits) => {
+    const environment = text === undefined ? {} : { HOLDFAST_RATE_LIMITS: text };
+    expect(readConfig(environment).config.rateLimits).toEqual(limits);
+  });
+
+  it.each(['on', 'create', 'create=0', 'create=-1', 'create=1e9', 'reads=5', 'hosted,', '=5'])(
+    'limits that are none are refused: %s',
+    (text) => {
+      expect(() => readConfig({ HOLDFAST_RATE_LIMITS: text })).toThrow(
+        'HOLDFAST_RATE_LIMITS must be off, hosted, or figures such as create=300',
+      );
+    },
+  );
+
   it('the settings cannot be changed afterwards', () => {
     const { config } = readConfig({});
     expect(Object.isFrozen(config) && Object.isFrozen(config.temporal)).toBe(true);
