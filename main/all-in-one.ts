@@ -9,7 +9,7 @@ import { firstKey, openDataDirectory, refuseFullDisk } from './data-directory.ts
 import { startPostgres, startTemporal } from './embedded.ts';
 import type { EmbeddedOptions } from './embedded.ts';
 import type { PartCheck } from './health.ts';
-import { isScripted, knownSecrets, modelChoice, modelRoutes } from './model-routes.ts';
+import { isScripted, knownSecrets, modelChoice, modelRoutes } from './models/model-routes.ts';
 import { runProcess } from './process-life.ts';
 import type { Startup } from './process-life.ts';
 import { answers, startScriptedModel } from './scripted-model.ts';

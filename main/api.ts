@@ -10,7 +10,7 @@ import {
   temporalTarget,
 } from './connections.ts';
 import { firstKey } from './data-directory.ts';
-import { knownSecrets, modelChoice } from './model-routes.ts';
+import { knownSecrets, modelChoice } from './models/model-routes.ts';
 import { runProcess } from './process-life.ts';
 import type { Startup } from './process-life.ts';
 

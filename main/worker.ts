@@ -4,7 +4,7 @@
 import { sharedPreviews } from '../store/previews.ts';
 import { openStore, ownDatabaseUrl, prepareTemporal, temporalTarget } from './connections.ts';
 import { openDataDirectory } from './data-directory.ts';
-import { isScripted, knownSecrets, modelChoice, modelRoutes } from './model-routes.ts';
+import { isScripted, knownSecrets, modelChoice, modelRoutes } from './models/model-routes.ts';
 import { runProcess } from './process-life.ts';
 import type { Startup } from './process-life.ts';
 import { startScriptedModel } from './scripted-model.ts';

@@ -15,9 +15,10 @@ const SEND = 'POST /v1/sessions/:session_id/events';
 
 /**
  * `id`: names a thing by its id, which is nowhere for anybody else. `list`: shows the workspace's
- * own things. `create`: makes one. A body as the owner would send it.
+ * own things. `create`: makes one. `everybody`: the same for every key. A body as the owner would
+ * send it.
  */
-type Case = ['id', object?] | ['list'] | ['create'];
+type Case = ['id', object?] | ['list'] | ['create'] | ['everybody'];
 
 /** In the order in which the owner plays them: what ends a thing comes last. */
 const CASES: Readonly<Record<string, Case>> = {
@@ -40,6 +41,9 @@ const CASES: Readonly<Record<string, Case>> = {
   'GET /v1/sessions/:session_id/threads/:thread_id/events': ['id'],
   'GET /v1/sessions/:session_id/threads/:thread_id/stream': ['id'],
 
+  'GET /v1/models': ['everybody'],
+  'GET /v1/models/:model_id': ['everybody'],
+
   'POST /v1/agents/:agent_id': ['id', { version: 1, name: 'renamed' }],
   'POST /v1/environments/:environment_id': ['id', { name: 'renamed' }],
   'POST /v1/sessions/:session_id': ['id', { title: 'renamed' }],
@@ -52,7 +56,7 @@ const CASES: Readonly<Record<string, Case>> = {
   'DELETE /v1/environments/:environment_id': ['id'],
 };
 
-type Ids = Record<'agent_id' | 'environment_id' | 'session_id' | 'thread_id', string>;
+type Ids = Record<'agent_id' | 'environment_id' | 'session_id' | 'thread_id' | 'model_id', string>;
 
 interface Answer {
   status: number;
@@ -86,7 +90,13 @@ async function newThings(name: string): Promise<Ids> {
   const body = { agent, environment_id: environment };
   const session: string = (await ask(owner, 'POST /v1/sessions', {}, body)).body.id;
   const thread = session.replace('sesn_', 'sthr_');
-  return { agent_id: agent, environment_id: environment, session_id: session, thread_id: thread };
+  return {
+    agent_id: agent,
+    environment_id: environment,
+    session_id: session,
+    thread_id: thread,
+    model_id: AGENT.model,
+  };
 }
 
 /** One request through the official client; of a stream only that it opened. */
@@ -150,6 +160,16 @@ describe('what another workspace names by its id is nowhere', () => {
       answer.body.error.message.replace(/(agent|env|sesn|sthr)_\w+/g, '$1');
     expect(told(refused)).toBe(told(unknown));
     expect(await everything()).toBe(before);
+  });
+});
+
+describe('what belongs to nobody is the same for everybody', () => {
+  const cases = Object.keys(CASES).filter((route) => CASES[route]![0] === 'everybody');
+
+  it.each(cases)('%s', async (route) => {
+    const [own, theirs] = await Promise.all([ask(owner, route, ids), ask(stranger, route, ids)]);
+    expect(own.status).toBe(200);
+    expect(theirs.body).toEqual(own.body);
   });
 });
 

@@ -102,9 +102,16 @@ it('a key has so many streams open; one that closes makes room', async () => {
 
 it('a key has so many requests under way', async () => {
   const { client, answers } = noting({ maxRetries: 0 });
-  const calls = Array.from({ length: 40 }, () => client.beta.agents.list({ limit: 1 }));
-  const outcomes = await Promise.allSettled(calls);
-  expect(outcomes.some(({ status }) => status === 'fulfilled')).toBe(true);
+  // While the table is locked no request can end, so they are all under way at once.
+  const outcomes = await server.sql.begin(async (tx) => {
+    await tx`lock table agents in access exclusive mode`;
+    const calls = Array.from({ length: 40 }, () => client.beta.agents.list({ limit: 1 }));
+    const ended = Promise.allSettled(calls);
+    await until('one is refused', () => answers.some(({ status }) => status === 429));
+    return { ended };
+  });
+  const ends = await outcomes.ended;
+  expect(ends.some(({ status }) => status === 'fulfilled')).toBe(true);
   const refused = answers.filter(({ status }) => status === 429);
   expect(refused.length).toBeGreaterThan(0);
   expect(new Set(refused.map(({ retryAfter }) => retryAfter))).toEqual(new Set(['1']));

@@ -5,8 +5,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { readConfig } from '../../../main/config.ts';
-import { isScripted, knownSecrets, modelChoice, modelRoutes } from '../../../main/model-routes.ts';
-import type { ModelChoice } from '../../../main/model-routes.ts';
+import {
+  isScripted,
+  knownSecrets,
+  modelChoice,
+  modelRoutes,
+} from '../../../main/models/model-routes.ts';
+import type { ModelChoice } from '../../../main/models/model-routes.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'holdfast-routes-'));
 afterAll(() => rmSync(directory, { recursive: true, force: true }));

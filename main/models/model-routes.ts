@@ -3,21 +3,21 @@
 // model where no key is set.
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { ModelEndpoint, ModelRoute } from '../activities/model/routes.ts';
+import type { ModelEndpoint, ModelRoute } from '../../activities/model/routes.ts';
 import {
   createModelCatalog,
   isMatch,
   isPattern,
   patternWeight,
   withRules,
-} from '../protocol/models/model-catalog.ts';
-import type { ModelCatalog } from '../protocol/models/model-catalog.ts';
-import { PUBLIC_CATALOG, PUBLIC_MODELS } from '../protocol/models/public-models.ts';
-import { API_KEY_PREFIX } from '../store/keys.ts';
-import { ConfigError } from './config.ts';
-import type { Config, Secrets } from './config.ts';
-import { readModelFile } from './models/model-file.ts';
-import type { FileEntry } from './models/model-file.ts';
+} from '../../protocol/models/model-catalog.ts';
+import type { ModelCatalog } from '../../protocol/models/model-catalog.ts';
+import { PUBLIC_CATALOG, PUBLIC_MODELS } from '../../protocol/models/public-models.ts';
+import { API_KEY_PREFIX } from '../../store/keys.ts';
+import { ConfigError } from '../config.ts';
+import type { Config, Secrets } from '../config.ts';
+import { readModelFile } from './model-file.ts';
+import type { FileEntry } from './model-file.ts';
 
 const ANTHROPIC_URL = 'https://api.anthropic.com';
 /** for an endpoint that asks for none: the SDK insists on sending one */
