@@ -16,8 +16,17 @@ interface Story {
   name: string;
   /** Started with workflows that continue as new early */
   isEarly?: boolean;
+  /** Further fields of the session */
+  fields?: Partial<Anthropic.Beta.Sessions.SessionCreateParams>;
   tell(client: Anthropic, sessionId: string): Promise<void>;
 }
+
+const ASKED = '@&write {"file_path":"/workspace/f","content":"x"}';
+const LOOK_UP = '@&look_up {}';
+const cap = (amount: string) => ({
+  type: 'limit' as const,
+  max_list_cost: { amount, currency: 'USD' as const },
+});
 
 const STORIES: Story[] = [
   { name: 'plain-turn', tell: (client, id) => turn(client, id, '= hello') },
@@ -60,6 +69,50 @@ const STORIES: Story[] = [
       turn(client, id, '$ echo 1\n$ echo 2\n$ echo 3\n$ echo 4\n$ echo 5\n$ echo 6'),
   },
   {
+    name: 'waiting',
+    tell: async (client, id) => {
+      const stream = await client.beta.sessions.events.stream(id);
+      await say(client, id, ['$& sleep 1', ASKED, ASKED, LOOK_UP, '', '$ echo after'].join('\n'));
+      const early = { isSent: false };
+      for await (const event of stream) {
+        // One is answered while a command runs, the rest one by one while the session waits.
+        if (event.type === 'agent.tool_use' && event.name === 'write' && !early.isSent) {
+          early.isSent = true;
+          await answer(client, id, event.id);
+        }
+        if (event.type !== 'session.status_idle') continue;
+        if (event.stop_reason.type !== 'requires_action') return;
+        await answer(client, id, event.stop_reason.event_ids[0]!);
+      }
+    },
+  },
+  {
+    name: 'waiting-interrupted',
+    tell: async (client, id) => {
+      await turn(client, id, LOOK_UP);
+      const stream = await client.beta.sessions.events.stream(id);
+      await client.beta.sessions.events.send(id, { events: [{ type: 'user.interrupt' }] });
+      for await (const event of stream) if (event.type === 'session.status_idle') break;
+      await turn(client, id, '= and on');
+    },
+  },
+  {
+    name: 'budget',
+    fields: { budget: cap('1') },
+    tell: async (client, id) => {
+      await turn(client, id, '# usage input=100000 output=1\n$ echo dear\n\n$ echo later');
+      const stream = await client.beta.sessions.events.stream(id);
+      await client.beta.sessions.update(id, { budget: cap('1000') });
+      for await (const event of stream) if (event.type === 'session.status_idle') return;
+    },
+  },
+  {
+    name: 'compacted',
+    tell: (client, id) =>
+      turn(client, id, '$ echo 1\n# usage input=990000 output=1\n$ echo 2\n\n$ echo 3'),
+  },
+  { name: 'server-tool', tell: (client, id) => turn(client, id, '@web_search {"query":"a"}') },
+  {
     name: 'archived',
     tell: async (client, id) => {
       await turn(client, id, '$ echo last');
@@ -67,6 +120,20 @@ const STORIES: Story[] = [
     },
   },
 ];
+
+/** Answers a call that waits: allows it, or gives the result of a custom tool. */
+async function answer(client: Anthropic, id: string, callId: string): Promise<void> {
+  const { events } = client.beta.sessions;
+  const [call] = (await events.list(id)).data.filter((event) => event.id === callId);
+  const isCustom = call?.type === 'agent.custom_tool_use';
+  await events.send(id, {
+    events: [
+      isCustom
+        ? { type: 'user.custom_tool_result', custom_tool_use_id: callId }
+        : { type: 'user.tool_confirmation', tool_use_id: callId, result: 'allow' },
+    ],
+  });
+}
 
 async function say(client: Anthropic, id: string, text: string): Promise<void> {
   await client.beta.sessions.events.send(id, {
@@ -87,7 +154,18 @@ async function record(server: TestServer, stories: Story[]): Promise<void> {
   const agent = await client.beta.agents.create({
     name: 'recorder',
     model: 'claude-sonnet-4-6',
-    tools: [{ type: 'agent_toolset_20260401' }],
+    tools: [
+      {
+        type: 'agent_toolset_20260401',
+        configs: [{ name: 'write', permission_policy: { type: 'always_ask' } }],
+      },
+      {
+        type: 'custom',
+        name: 'look_up',
+        description: 'Looks something up.',
+        input_schema: { type: 'object' },
+      },
+    ],
   });
   const environment = await client.beta.environments.create({
     name: `recorder ${Date.now()}`,
@@ -98,6 +176,7 @@ async function record(server: TestServer, stories: Story[]): Promise<void> {
       agent: agent.id,
       environment_id: environment.id,
       title: story.name,
+      ...story.fields,
     });
     await story.tell(client, session.id);
     const runs = temporal.workflow.list({ query: `WorkflowId = '${session.id}'` });

@@ -23,13 +23,18 @@ test('there is a recorded history for every path of a session', () => {
   const paths = names.map((name) => name.replace(/(-\d+)?\.json$/, ''));
   expect([...new Set(paths)].toSorted()).toEqual([
     'archived',
+    'budget',
+    'compacted',
     'continue-as-new',
     'interrupt',
     'long-tool',
     'model-failed',
     'plain-turn',
+    'server-tool',
     'short-tools',
     'steering',
+    'waiting',
+    'waiting-interrupted',
   ]);
 });
 
