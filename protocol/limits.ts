@@ -297,7 +297,7 @@ export const COMPACTION_TEXT_CHARS_MAX = 2000;
 /** What users wrote, as far as a judge of a tool call reads it: the newest, in characters. */
 export const JUDGE_INTENT_CHARS_MAX = 20_000;
 /** A verdict is a few words; a model that thinks first needs a little more. */
-export const JUDGE_OUTPUT_TOKENS = 1024;
+export const JUDGE_OUTPUT_TOKENS = 4096;
 /** Pause before a commit that cannot wait elsewhere is tried again. `ms` */
 export const COMMIT_RETRY_MS = 500;
 /** Judges asked at once for the calls of one reply. */
