@@ -182,7 +182,7 @@ class SessionRun {
   #readAnswers(step: Extract<Step, { kind: 'read_answers' }>): Promise<StepResult> {
     const { readAnswers } = proxyActivities<Activities>({ ...commitOptions, summary: 'answers' });
     const { through } = step;
-    const stepKey = `t${step.turn}.r${step.round}.answers.${through}`;
+    const stepKey = `t${step.turn}.r${step.round}.read.${through}`;
     return readAnswers({ ...this.#ref, stepKey, through });
   }
 
