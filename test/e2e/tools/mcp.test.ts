@@ -69,10 +69,37 @@ describe('a tool of an MCP server', () => {
   it('whose policy asks waits for a confirmation', async () => {
     const talk = await scene.newTalk();
     const tape = await talk.tape();
-    const [call] = waitingOf(await talk.turn('@echo {"text":"hello"}'));
+    const asked = await talk.turn('@echo {"text":"hello"}');
+    const [call] = waitingOf(asked);
+    expect(ofType(asked, 'agent.mcp_tool_use')).toMatchObject([
+      { evaluated_permission: 'ask', evaluation: { type: 'always_ask' } },
+    ]);
     await talk.send(confirmation(call!, 'allow'));
     const events = await tape.untilIdle(2);
     expect(textOf(mcpResults(events)[0]!)).toContain('hello');
+  });
+
+  it('that is judged is run, denied or asked about, like any other', async () => {
+    const policy = { permission_policy: { type: 'auto' as const } };
+    const toolset = { type: 'mcp_toolset' as const, mcp_server_name: 'helper' };
+    const agent = {
+      type: 'agent_with_overrides' as const,
+      id: scene.agentId,
+      tools: [{ ...toolset, default_config: policy }],
+    };
+    const talk = await scene.newTalk({ agent });
+    const verdicts = '# judge high_risk denied\n# judge indeterminate asked';
+    const lines = ['fine', 'denied', 'asked'].map((text) => `@&echo ${JSON.stringify({ text })}`);
+    const events = await talk.turn([verdicts, ...lines].join('\n'));
+    const uses = ofType(events, 'agent.mcp_tool_use');
+    expect(uses.map((use) => use.evaluated_permission)).toEqual(['allow', 'deny', 'ask']);
+    expect(uses.map((use) => use.evaluation)).toMatchObject([
+      { type: 'auto', evaluated_permission: { type: 'allow' } },
+      { type: 'auto', evaluated_permission: { type: 'deny', reason_code: 'high_risk' } },
+      { type: 'auto', evaluated_permission: { type: 'ask', reason_code: 'indeterminate' } },
+    ]);
+    expect(mcpResults(events)).toHaveLength(2);
+    expect(waitingOf(events)).toEqual([uses[2]!.id]);
   });
 
   it('that is disabled is not there for the model', async () => {

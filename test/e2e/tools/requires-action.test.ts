@@ -246,20 +246,29 @@ describe('an answer that does not fit', () => {
 });
 
 describe('custom tools', () => {
-  it('carry every kind of content back to the model, and errors', async () => {
+  it('carry every kind of content back to the model', async () => {
     const talk = await scene.newTalk();
     const tape = await talk.tape();
     const [call] = waitingOf(await talk.turn(weather('Nice')));
     const png =
       'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5E' +
       'rkJggg==';
-    await talk.send({
+    const pdf = Buffer.from('%PDF-1.4\n%%EOF\n').toString('base64');
+    const address = 'https://example.com/forecast';
+    const [echo] = await talk.send({
       type: 'user.custom_tool_result',
       custom_tool_use_id: call!,
-      is_error: true,
       content: [
         { type: 'text', text: 'half a forecast' },
         { type: 'image', source: { type: 'base64', media_type: 'image/png', data: png } },
+        { type: 'image', source: { type: 'url', url: `${address}.png` } },
+        {
+          type: 'document',
+          source: { type: 'base64', media_type: 'application/pdf', data: pdf },
+          title: 'A page',
+        },
+        { type: 'document', source: { type: 'text', media_type: 'text/plain', data: 'rain' } },
+        { type: 'document', source: { type: 'url', url: `${address}.pdf` }, context: 'old' },
         {
           type: 'search_result',
           source: 'https://example.com/nice',
@@ -272,6 +281,18 @@ describe('custom tools', () => {
     const events = await tape.untilIdle(2);
     expect(stopReasonOf(events)).toBe('end_turn');
     expect(ofType(events, 'session.error')).toEqual([]);
+    const carried = ofType(events, 'user.custom_tool_result')[0];
+    expect(carried).toEqual(echo);
+  });
+
+  it('may end in an error, which the model reads', async () => {
+    const talk = await scene.newTalk();
+    const tape = await talk.tape();
+    const [call] = waitingOf(await talk.turn(weather('Kiel')));
+    await talk.send({ ...customResult(call!, 'no such city'), is_error: true });
+    const events = await tape.untilIdle(2);
+    expect(ofType(events, 'user.custom_tool_result')[0]).toMatchObject({ is_error: true });
+    expect(stopReasonOf(events)).toBe('end_turn');
   });
 
   it('without content answer with an empty result', async () => {
