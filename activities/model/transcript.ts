@@ -9,6 +9,7 @@ import { summaryBlock } from './compaction.ts';
 
 type Message = Anthropic.MessageParam;
 type Block = Anthropic.ContentBlockParam;
+type ResultBlock = Exclude<Anthropic.ToolResultBlockParam['content'], string | undefined>[number];
 
 /** The conversation with some rows more; shares what it did not change with `messages`. */
 export function extendTranscript(messages: readonly Message[], rows: TranscriptRow[]): Message[] {
@@ -62,10 +63,15 @@ const CACHED = { cache_control: { type: 'ephemeral' } } as const;
 function toolResult(row: TranscriptRow): Anthropic.ToolResultBlockParam {
   if (row.toolUseId === null)
     throw new Error(`the tool result at seq ${row.seq} names no tool use`);
-  return {
-    type: 'tool_result',
-    tool_use_id: row.toolUseId,
-    content: (row.content ?? []) as Anthropic.ToolResultBlockParam['content'],
-    ...(row.isError ? { is_error: true } : {}),
-  };
+  const content = (row.content ?? []) as ResultBlock[];
+  const named = { type: 'tool_result' as const, tool_use_id: row.toolUseId };
+  if (!row.isError) return { ...named, content };
+  return { ...named, content: content.map(asText), is_error: true };
+}
+
+/** The Messages API takes nothing but text in a result that is an error. */
+function asText(block: ResultBlock): ResultBlock {
+  if (block.type === 'text') return block;
+  const texts = block.type === 'search_result' ? block.content.map(({ text }) => text) : [];
+  return { type: 'text', text: texts.join('\n') || `[${block.type}]` };
 }

@@ -24,6 +24,10 @@ const WEATHER = {
   input_schema: { type: 'object' as const, properties: { city: { type: 'string' } } },
 };
 
+const PNG =
+  'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5E' +
+  'rkJggg==';
+
 let scene: Scene;
 
 beforeAll(async () => {
@@ -250,9 +254,6 @@ describe('custom tools', () => {
     const talk = await scene.newTalk();
     const tape = await talk.tape();
     const [call] = waitingOf(await talk.turn(weather('Nice')));
-    const png =
-      'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5E' +
-      'rkJggg==';
     const pdf = Buffer.from('%PDF-1.4\n%%EOF\n').toString('base64');
     const address = 'https://example.com/forecast';
     const [echo] = await talk.send({
@@ -260,7 +261,7 @@ describe('custom tools', () => {
       custom_tool_use_id: call!,
       content: [
         { type: 'text', text: 'half a forecast' },
-        { type: 'image', source: { type: 'base64', media_type: 'image/png', data: png } },
+        { type: 'image', source: { type: 'base64', media_type: 'image/png', data: PNG } },
         { type: 'image', source: { type: 'url', url: `${address}.png` } },
         {
           type: 'document',
@@ -289,7 +290,14 @@ describe('custom tools', () => {
     const talk = await scene.newTalk();
     const tape = await talk.tape();
     const [call] = waitingOf(await talk.turn(weather('Kiel')));
-    await talk.send({ ...customResult(call!, 'no such city'), is_error: true });
+    const content = [
+      { type: 'text' as const, text: 'no such city' },
+      {
+        type: 'image' as const,
+        source: { type: 'base64' as const, media_type: 'image/png', data: PNG },
+      },
+    ];
+    await talk.send({ ...customResult(call!, ''), content, is_error: true });
     const events = await tape.untilIdle(2);
     expect(ofType(events, 'user.custom_tool_result')[0]).toMatchObject({ is_error: true });
     expect(stopReasonOf(events)).toBe('end_turn');

@@ -104,3 +104,25 @@ test('a worker that remembers sends what a worker that reads everything sends', 
     { numRuns: 200 },
   );
 });
+
+test('a result that is an error holds nothing but text', () => {
+  const image = { type: 'image', source: { type: 'url', url: 'https://example.com/a.png' } };
+  const found = { type: 'search_result', content: [{ type: 'text', text: 'found' }] };
+  const content = [{ type: 'text', text: 'half' }, image, found];
+  const failed = row({ type: 'user.custom_tool_result', content, toolUseId: 'a', isError: true });
+  const messages = extendTranscript([], [user('go'), reply(use('a')), failed]);
+  expect(messages.at(-1)?.content).toMatchObject([
+    { is_error: true, content: [{ text: 'half' }, { text: '[image]' }, { text: 'found' }] },
+  ]);
+});
+
+test('a system message stands behind the turn it goes with, whatever was said in between', () => {
+  const system = (text: string) =>
+    row({ type: 'system.message', content: [{ type: 'text', text }] });
+  const roles = (rows: TranscriptRow[]) => extendTranscript([], rows).map(({ role }) => role);
+  expect(roles([user('1'), system('s')])).toEqual(['user', 'system']);
+  expect(roles([user('1'), system('s'), user('2')])).toEqual(['user', 'system']);
+  expect(roles([system('s'), user('1')])).toEqual(['user', 'system']);
+  const later = [user('1'), reply(use('a')), result('a'), system('s'), reply(use('b'))];
+  expect(roles(later)).toEqual(['user', 'assistant', 'user', 'system', 'assistant']);
+});
