@@ -3,13 +3,13 @@
 // each breakpoint backwards. It remembers hashes alone, so many at most, and is never read for the
 // words of a reply. Not imitated: the minimum length of a prefix, and that a key has its own cache.
 
-import { createHash } from 'node:crypto';
 import {
   CACHE_LONG_MS,
   CACHE_LOOKBACK_POSITIONS,
   CACHE_SHORT_MS,
   SCRIPTED_CACHE_ENTRIES_MAX,
 } from '../protocol/limits.ts';
+import { PrefixHash } from './prefix-hash.ts';
 import type { CacheTtl, Prompt, PromptBlock } from './prompt.ts';
 
 /** Characters of a prompt that were read from the cache, and written to it by lifetime. */
@@ -38,7 +38,10 @@ export class PromptCache {
   /** Looks a prompt up and writes what its breakpoints ask for; lifetimes count from `nowMs`. */
   use(prompt: Prompt, nowMs: number): CacheUse {
     const { blocks } = prompt;
-    const marked = blocks.flatMap(({ ttl }, at) => (ttl === undefined ? [] : [at]));
+    const marked: number[] = [];
+    for (let at = 0; at < blocks.length; at += 1) {
+      if (blocks[at]!.ttl !== undefined) marked.push(at);
+    }
     if (marked.length === 0) return { readChars: 0, shortChars: 0, longChars: 0 };
     const windows = marked.map((at) => lookback(blocks, at)).toReversed();
     const hashes = prefixHashes(prompt, new Set(windows.flat()));
@@ -100,34 +103,22 @@ function prefixHashes(
 ): Map<number, string> {
   const hashes = new Map<number, string>();
   const last = Math.max(...wanted);
-  const hash = createHash('sha256');
-  // Blocks come by the thousand, so they are gathered: each update costs more than its text.
-  let text = settings.model;
+  const hash = new PrefixHash();
+  hash.add(settings.model);
   let before: PromptBlock['section'] = 'tools';
   for (let at = 0; at <= last; at += 1) {
     const { section, value } = blocks[at]!;
-    if (before === 'tools' && section !== 'tools') text += settings.system;
-    if (isMessage(section) && !isMessage(before)) text += settings.messages;
+    if (before === 'tools' && section !== 'tools') hash.add(settings.system);
+    if (isMessage(section) && !isMessage(before)) hash.add(settings.messages);
     before = section;
     // The same text said by another is another prompt.
-    text += `\0${section}${keyOf(value)}`;
-    if (!wanted.has(at)) continue;
-    hash.update(text);
-    text = '';
-    hashes.set(at, hash.copy().digest('base64'));
+    hash.add(section);
+    hash.add(value);
+    if (wanted.has(at)) hashes.set(at, hash.soFar);
   }
   return hashes;
 }
 
 function isMessage(section: PromptBlock['section']): boolean {
   return section !== 'tools' && section !== 'instructions';
-}
-
-/** The breakpoints themselves are no part of a prefix: they move from request to request. */
-function keyOf(value: object): string {
-  const json = JSON.stringify(value);
-  if (!json.includes('"cache_control"')) return json;
-  return JSON.stringify(value, (key, field: unknown) =>
-    key === 'cache_control' ? undefined : field,
-  );
 }
