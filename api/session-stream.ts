@@ -1,8 +1,8 @@
 // A session's live stream as server-sent events. Every frame is named `message` (the one name that
 // all official clients deliver), stored events carry their seq as `id:`, a silent stream is kept
 // alive by `ping`. One frame is read from the follower at a time, when the connection has room for
-// it, so a slow reader costs no memory here. docs: managed-agents/events-and-streaming; behaviour
-// 6.10.
+// it, so a slow reader costs no memory here; readers of one event share its bytes. docs:
+// managed-agents/events-and-streaming; behaviour 6.10.
 
 import { ApiError, errorBody } from '../protocol/errors.ts';
 import { streamEventsQuery } from '../protocol/events.ts';
@@ -13,7 +13,10 @@ import { type ApiRequest, destroyAnswer, queryOf, responseHeaders } from './requ
 import { sessionKey } from './sessions.ts';
 
 const HEARTBEAT = Symbol('heartbeat');
-const PING_FRAME = 'event: ping\ndata: {"type":"ping"}\n\n';
+const ENCODER = new TextEncoder();
+const PING_FRAME = ENCODER.encode('event: ping\ndata: {"type":"ping"}\n\n');
+/** Frames by their event, which all who read it at about the same time are handed alike */
+const FRAMES = new WeakMap<object, Uint8Array>();
 const SEQ = /^\d{1,15}$/;
 
 /** GET /v1/sessions/{session_id}/events/stream */
@@ -108,7 +111,6 @@ function bodyOf(
   stream: OpenStream,
   items: AsyncIterator<FollowItem>,
 ): ReadableStream<Uint8Array> {
-  const encoder = new TextEncoder();
   const frames = framesOf(request, stream, items);
   const close = (): void => {
     if (stream.leave()) request.guard.audit.streamClosed(request.visit, stream.sent);
@@ -117,7 +119,7 @@ function bodyOf(
     {
       async pull(controller) {
         const { done, value } = await frames.next();
-        if (done !== true) return controller.enqueue(encoder.encode(value));
+        if (done !== true) return controller.enqueue(value);
         close();
         controller.close();
       },
@@ -134,7 +136,7 @@ async function* framesOf(
   request: ApiRequest,
   stream: OpenStream,
   items: AsyncIterator<FollowItem>,
-): AsyncGenerator<string, void, undefined> {
+): AsyncGenerator<Uint8Array, void, undefined> {
   const { deps, requestId } = request;
   let next: Promise<IteratorResult<FollowItem>> | undefined;
   try {
@@ -175,12 +177,16 @@ async function beforeHeartbeat<T>(next: Promise<T>): Promise<T | typeof HEARTBEA
   }
 }
 
-function frameOf(item: Exclude<FollowItem, { kind: 'end' }>): string {
-  const data = `event: message\ndata: ${JSON.stringify(item.event)}\n\n`;
-  return item.kind === 'event' ? `id: ${item.seq}\n${data}` : data;
+function frameOf(item: Exclude<FollowItem, { kind: 'end' }>): Uint8Array {
+  const known = FRAMES.get(item.event);
+  if (known !== undefined) return known;
+  const id = item.kind === 'event' ? `id: ${item.seq}\n` : '';
+  const frame = ENCODER.encode(`${id}event: message\ndata: ${JSON.stringify(item.event)}\n\n`);
+  FRAMES.set(item.event, frame);
+  return frame;
 }
 
-function tooSlow(requestId: string): string {
+function tooSlow(requestId: string): Uint8Array {
   const error = new ApiError(
     'overloaded_error',
     'This reader fell too far behind and was cut off. Open the stream again with the header ' +
@@ -190,6 +196,7 @@ function tooSlow(requestId: string): string {
   return errorFrame(error, requestId);
 }
 
-function errorFrame(error: unknown, requestId: string): string {
-  return `event: error\ndata: ${JSON.stringify(errorBody(error, requestId))}\n\n`;
+function errorFrame(error: unknown, requestId: string): Uint8Array {
+  const data = JSON.stringify(errorBody(error, requestId));
+  return ENCODER.encode(`event: error\ndata: ${data}\n\n`);
 }

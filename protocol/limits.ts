@@ -269,6 +269,8 @@ export const RELAY_SESSIONS_MAX = 500;
 /** Rows that a reader of the log takes at once, and their bodies in bytes (one row at least). */
 export const FOLLOW_BATCH_EVENTS = 500;
 export const FOLLOW_BATCH_BYTES = 4 * 1024 * 1024;
+/** Bodies kept for the readers of one session that are a moment behind the first, in bytes. */
+export const FOLLOW_SHARED_BYTES_MAX = 256 * 1024;
 /** Pause of a reader before it asks a database again that could not be reached. */
 export const FOLLOW_RETRY_MS = 500;
 /** A reader that lags too far and has not read for this long is not told: its socket is closed. */

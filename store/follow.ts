@@ -1,12 +1,14 @@
 // The event log's back door: one generator for one reader, in order, without gap or duplicate
-// (store/log-reader.ts). This file wakes the readers of a process by one listening connection, and
-// decides where a reader starts that comes late to a send, or just as another one leaves.
+// (store/log-reader.ts). This file wakes the readers of a process by one listening connection, lets
+// those of a session share what they read, and decides where a reader starts that comes late to a
+// send, or just as another one leaves.
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { FOLLOW_STALL_MS, LATE_READER_MS, LEAVING_READER_MS } from '../protocol/limits.ts';
 import type { Database } from './database.ts';
-import { type FollowItem, type FollowQuery, LogReader } from './log-reader.ts';
+import { type FollowItem, type FollowQuery, LogReader, type ReadLog } from './log-reader.ts';
 import type { PreviewHub } from './previews.ts';
+import { SharedReads } from './shared-reads.ts';
 
 export interface Follower {
   /**
@@ -15,6 +17,12 @@ export interface Follower {
    */
   follow(query: FollowQuery): Promise<AsyncGenerator<FollowItem, void, undefined>>;
   close(): Promise<void>;
+}
+
+/** A session that somebody reads in this process. */
+interface Watched {
+  readers: Set<LogReader>;
+  reads: SharedReads;
 }
 
 const CHANNEL = 'holdfast_events';
@@ -29,29 +37,34 @@ export async function createFollower(
   previews: PreviewHub,
   { stallMs = FOLLOW_STALL_MS } = {},
 ): Promise<Follower> {
-  const readers = new Map<string, Set<LogReader>>();
+  const watched = new Map<string, Watched>();
   /** Closes that are being noted on their session's row */
   const edges = new Map<string, Promise<void>>();
   const wake = (payload: string): void => {
     const [sessionId = '', seq = ''] = payload.split(' ');
-    for (const reader of readers.get(sessionId) ?? []) reader.notify(Number(seq));
+    wakeReaders(watched.get(sessionId), Number(seq));
   };
   const wakeAll = (): void => {
-    for (const set of readers.values()) for (const reader of set) reader.notify(0);
+    for (const session of watched.values()) wakeReaders(session, 0);
   };
   // wakeAll on every (re)connection: what was said while we were deaf is in the log.
   const listening = await sql.listen(CHANNEL, wake, wakeAll);
   return {
     async follow(query) {
-      const reader = new LogReader(query, { previews, stallMs });
-      const set = readers.get(query.sessionId) ?? new Set<LogReader>();
-      readers.set(query.sessionId, set);
+      const session = watched.get(query.sessionId) ?? {
+        readers: new Set(),
+        reads: new SharedReads(query.sessionId),
+      };
+      watched.set(query.sessionId, session);
+      const set = session.readers;
+      const readLog: ReadLog = (from) => session.reads.after(sql, from, () => set.size > 1);
+      const reader = new LogReader(query, { previews, stallMs, readLog });
       const others = [...set];
       set.add(reader);
       const leave = (): void => {
         if (!set.delete(reader)) return;
         reader.close();
-        if (set.size === 0) readers.delete(query.sessionId);
+        if (set.size === 0) watched.delete(query.sessionId);
         const noted = noteEdge(sql, query.sessionId, reader.idleSeq).catch(() => {});
         edges.set(query.sessionId, noted);
         void noted.then(() => {
@@ -72,12 +85,18 @@ export async function createFollower(
         leave();
         throw error;
       }
-      return itemsOf(reader, sql, leave);
+      return itemsOf(reader, leave);
     },
     async close() {
       await listening.unlisten();
     },
   };
+}
+
+function wakeReaders(session: Watched | undefined, seq: number): void {
+  if (session === undefined) return;
+  session.reads.age();
+  for (const reader of session.readers) reader.notify(seq);
 }
 
 /**
@@ -100,11 +119,10 @@ async function someoneLeaves(
 
 async function* itemsOf(
   reader: LogReader,
-  sql: Database,
   leave: () => void,
 ): AsyncGenerator<FollowItem, void, undefined> {
   try {
-    yield* reader.items(sql);
+    yield* reader.items();
   } finally {
     leave();
   }

@@ -1,13 +1,13 @@
 // One reader of a session's event log. It only ever reads "seq > cursor", so replay, hand-over and
 // live are the same loop; a notification merely says that a read is worth it, and a lost one costs
-// a few seconds. Memory is bounded: one batch of rows at a time, and who lags too far is cut off.
-// Previews ride along between events, as a contiguous prefix or not at all.
+// a few seconds. Memory is bounded: one batch of events at a time, shared with whoever stands at the
+// same place (store/shared-reads.ts), and who lags too far is cut off. Previews ride along between
+// events, as a contiguous prefix or not at all.
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { ApiError } from '../protocol/errors.ts';
 import type { SessionEvent, StreamEvent } from '../protocol/events.ts';
 import {
-  FOLLOW_BATCH_BYTES,
   FOLLOW_BATCH_EVENTS,
   FOLLOW_LAG_EVENTS_MAX,
   FOLLOW_REREAD_MS,
@@ -15,9 +15,10 @@ import {
   LATE_READER_MS,
 } from '../protocol/limits.ts';
 import { type Database, isConnectionLoss } from './database.ts';
-import { type EventBody, sessionNotFound, toWire } from './events.ts';
+import { sessionNotFound } from './events.ts';
 import type { PreviewHub } from './previews.ts';
 import { PreviewQueue } from './preview-queue.ts';
+import type { Batch } from './shared-reads.ts';
 
 export type DeltaType = 'agent.message' | 'agent.thinking';
 
@@ -38,12 +39,14 @@ export type FollowItem =
   | { kind: 'preview'; event: StreamEvent }
   | { kind: 'end'; reason: 'deleted' | 'terminated' | 'too_slow' };
 
-type Row = { seq: string; body: EventBody; processed_at: Date | null };
+/** Reads what stands behind a place in the session's log. */
+export type ReadLog = (from: { cursor: number; threadId: string | undefined }) => Promise<Batch>;
 
 export class LogReader {
   readonly #query: FollowQuery;
   readonly #previews: PreviewQueue;
   readonly #stallMs: number;
+  readonly #readLog: ReadLog;
   /** Seq of the newest session.status_idle this reader was handed; 0 for none */
   idleSeq = 0;
   #cursor = 0;
@@ -56,9 +59,13 @@ export class LogReader {
   /** When the item was handed out that has not been read yet; undefined while one is awaited */
   #handedOutMs: number | undefined;
 
-  constructor(query: FollowQuery, deps: { previews: PreviewHub; stallMs: number }) {
+  constructor(
+    query: FollowQuery,
+    deps: { previews: PreviewHub; stallMs: number; readLog: ReadLog },
+  ) {
     this.#query = query;
     this.#stallMs = deps.stallMs;
+    this.#readLog = deps.readLog;
     this.#previews = new PreviewQueue(query, deps.previews, () => this.#rouse());
     query.signal.addEventListener('abort', () => this.#rouse(), { once: true });
   }
@@ -89,31 +96,31 @@ export class LogReader {
   }
 
   /** Everything after the reader's place, until its end or the signal. */
-  async *items(sql: Database): AsyncGenerator<FollowItem, void, undefined> {
-    for await (const item of this.#items(sql)) {
+  async *items(): AsyncGenerator<FollowItem, void, undefined> {
+    for await (const item of this.#items()) {
       this.#handedOutMs = performance.now();
       yield item;
       this.#handedOutMs = undefined;
     }
   }
 
-  async *#items(sql: Database): AsyncGenerator<FollowItem, void, undefined> {
+  async *#items(): AsyncGenerator<FollowItem, void, undefined> {
     const { signal } = this.#query;
     let isOver = this.#isOver;
     for (;;) {
-      const { rows, found } = await this.#readWhenThere(sql);
-      for (const row of rows) {
+      const { events, found } = await this.#readWhenThere();
+      for (const { seq, event } of events) {
         if (signal.aborted) return;
         if (this.#lagsTooFar()) {
           yield { kind: 'end', reason: 'too_slow' };
           return;
         }
-        for (const event of this.#previews.take(this.#cursor)) yield { kind: 'preview', event };
-        this.#cursor = Number(row.seq);
-        this.#previews.finish(row.body.id);
-        if (row.body.type === 'session.status_idle') this.idleSeq = this.#cursor;
-        yield { kind: 'event', seq: this.#cursor, event: toWire(row.body, row.processed_at) };
-        const reason = endReason(row.body.type);
+        yield* this.#shownPreviews();
+        this.#cursor = seq;
+        this.#previews.finish(event.id);
+        if (event.type === 'session.status_idle') this.idleSeq = seq;
+        yield { kind: 'event', seq, event };
+        const reason = endReason(event.type);
         if (reason !== undefined) {
           isOver = true;
           if (reason === 'deleted') {
@@ -123,8 +130,8 @@ export class LogReader {
         }
       }
       if (signal.aborted) return;
-      for (const event of this.#previews.take(this.#cursor)) yield { kind: 'preview', event };
-      if (rows.length < found || rows.length === FOLLOW_BATCH_EVENTS) continue;
+      yield* this.#shownPreviews();
+      if (events.length < found || events.length === FOLLOW_BATCH_EVENTS) continue;
       if (isOver) {
         yield { kind: 'end', reason: 'terminated' };
         return;
@@ -166,35 +173,21 @@ export class LogReader {
     return after === undefined && row.is_late;
   }
 
+  *#shownPreviews(): Generator<FollowItem, void, undefined> {
+    for (const event of this.#previews.take(this.#cursor)) yield { kind: 'preview', event };
+  }
+
   /** Waits for a database that is away: the cursor makes the reader go on exactly where it was. */
-  async #readWhenThere(sql: Database): Promise<{ rows: Row[]; found: number }> {
+  async #readWhenThere(): Promise<Batch> {
     for (;;) {
       try {
-        return await this.#read(sql);
+        this.#isWoken = false;
+        return await this.#readLog({ cursor: this.#cursor, threadId: this.#query.threadId });
       } catch (error) {
         if (!isConnectionLoss(error) || this.#query.signal.aborted) throw error;
       }
       await pause(FOLLOW_RETRY_MS);
     }
-  }
-
-  /** The next rows: a bounded number, and of large ones fewer. `found` counts without bytes. */
-  async #read(sql: Database): Promise<{ rows: Row[]; found: number }> {
-    this.#isWoken = false;
-    const { sessionId, threadId } = this.#query;
-    const rows = await sql<(Row & { found: string })[]>`
-      select seq, body, processed_at, found
-        from (
-          select *, count(*) over () as found,
-                 sum(octet_length(body::text)) over (order by seq) as bytes
-            from (
-              select seq, body, processed_at from events
-               where session_id = ${sessionId} and seq > ${this.#cursor}
-                 ${threadId === undefined ? sql`` : sql`and thread_id = ${threadId}`}
-               order by seq limit ${FOLLOW_BATCH_EVENTS}) batch) sized
-       where bytes - octet_length(body::text) < ${FOLLOW_BATCH_BYTES}
-       order by seq`;
-    return { rows, found: Number(rows[0]?.found ?? 0) };
   }
 
   #rouse(): void {
