@@ -4,14 +4,28 @@
 
 /** One model request, in milliseconds since 1970 with a fraction. */
 export interface ModelRequestTimes {
+  seq: number;
   received_at_ms: number;
   ended_at_ms: number | null;
 }
 
 /** The requests of the conversation whose first message holds the tag, oldest first. */
 export async function requestsOf(modelUrl: string, tag: string): Promise<ModelRequestTimes[]> {
-  const url = `${modelUrl}/recent-requests?contains=${encodeURIComponent(tag)}`;
-  const answer = await fetch(url);
+  return recentRequests(modelUrl, `contains=${encodeURIComponent(tag)}`);
+}
+
+/** All requests behind one, oldest first, whatever conversation they belong to. */
+export async function requestsAfter(modelUrl: string, seq: number): Promise<ModelRequestTimes[]> {
+  return recentRequests(modelUrl, `after=${seq}`);
+}
+
+/** The number of the newest request, 0 before the first. */
+export async function newestSeq(modelUrl: string): Promise<number> {
+  return (await recentRequests(modelUrl, '')).at(-1)?.seq ?? 0;
+}
+
+async function recentRequests(modelUrl: string, query: string): Promise<ModelRequestTimes[]> {
+  const answer = await fetch(`${modelUrl}/recent-requests?${query}`);
   const { data } = (await answer.json()) as { data: ModelRequestTimes[] };
   return data;
 }

@@ -1,15 +1,20 @@
 // How much memory processes hold, read from Linux: the proportional share (PSS), in which a page
-// that several processes share counts once. Elsewhere than on Linux the answer is NaN.
+// that several processes share counts once; and what processor time they have taken. Elsewhere than
+// on Linux the answer is NaN.
 import { readdirSync, readFileSync } from 'node:fs';
 import type { ServerProcess } from './server-process.ts';
 import { rounded } from './statistics.ts';
 
 const KIBIBYTES_PER_MEBIBYTE = 1_024;
 const SAMPLE_MS = 250;
+/** Linux counts processor time to user space in hundredths of a second. */
+const MS_PER_TICK = 10;
 
 /** Memory by part, MiB. */
 export interface ServerMemory {
   server: number;
+  /** the scripted model */
+  model: number;
   postgres: number;
   temporal: number;
 }
@@ -20,6 +25,7 @@ export function memoryOf(server: ServerProcess): ServerMemory {
   const postgres = children['postgres']?.pid ?? 0;
   return {
     server: mebibytes([server.pid]),
+    model: mebibytes([children['scripted-model']?.pid ?? 0]),
     postgres: mebibytes([postgres, ...childrenOf(postgres)]),
     temporal: mebibytes([children['temporal']?.pid ?? 0]),
   };
@@ -35,6 +41,7 @@ export async function withMemoryPeak<T>(
     const now = memoryOf(server);
     peak = {
       server: Math.max(peak.server, now.server),
+      model: Math.max(peak.model, now.model),
       postgres: Math.max(peak.postgres, now.postgres),
       temporal: Math.max(peak.temporal, now.temporal),
     };
@@ -43,6 +50,18 @@ export async function withMemoryPeak<T>(
     return { result: await work(), peak };
   } finally {
     clearInterval(timer);
+  }
+}
+
+/** Processor time that a process has taken so far, `ms`; NaN elsewhere than on Linux. */
+export function cpuMsOf(pid: number): number {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    // User and system time stand behind the name, which may hold spaces and brackets.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return (Number(fields[11]) + Number(fields[12])) * MS_PER_TICK;
+  } catch {
+    return Number.NaN;
   }
 }
 

@@ -5,7 +5,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { newTag } from './model-clock.ts';
 import { type Bench, type Figures, type Row, size } from './row.ts';
 import { rounds, type Sessions } from './sessions.ts';
-import { median, percentile, rounded } from './statistics.ts';
+import { median, percentile, randomFrom, rounded } from './statistics.ts';
 
 export const recovery: Row = {
   names: ['recovery'],
@@ -103,15 +103,4 @@ async function firstEventAfter(sessions: Sessions, id: string, afterMs: number):
   }
   if (times.length === 0) throw new Error(`${id} has no event after the kill`);
   return Math.min(...times);
-}
-
-/** A small generator of numbers from 0 to 1 that always gives the same ones (mulberry32). */
-function randomFrom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }

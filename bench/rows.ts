@@ -5,6 +5,10 @@ import { interrupt } from './interrupt.ts';
 import { hundredSessions, idleMemory } from './many-sessions.ts';
 import { recovery } from './recovery.ts';
 import type { Row, Target } from './row.ts';
+import { cacheShare } from './scale/cache-share.ts';
+import { compaction } from './scale/compaction.ts';
+import { parkedSessions } from './scale/parked-sessions.ts';
+import { streamReaders } from './scale/stream-readers.ts';
 import { sandboxTimes, toolOverhead } from './sandbox-times.ts';
 import { sessionCreates } from './session-creates.ts';
 import { stepGap } from './step-gap.ts';
@@ -22,6 +26,10 @@ export const ROWS: readonly Row[] = [
   hundredSessions,
   idleMemory,
   recovery,
+  streamReaders,
+  compaction,
+  cacheShare,
+  parkedSessions,
 ];
 
 export const TARGETS: readonly Target[] = [
@@ -39,4 +47,14 @@ export const TARGETS: readonly Target[] = [
   { row: 'interrupt', figure: 'p50_ms', max: 2_000, unit: ' ms' },
   { row: 'session_creates', figure: 'per_minute', min: 12_000 },
   { row: 'recovery', figure: 'p50_ms', max: 10_000, unit: ' ms' },
+  { row: 'readers_1000', figure: 'ratio', max: 2 },
+  { row: 'readers_1000', figure: 'max_ms', max: 1_000, unit: ' ms' },
+  { row: 'compaction_150k', figure: 'p50_ms', max: 1_000, unit: ' ms' },
+  { row: 'compaction_150k', figure: 'next_round_ratio', max: 1.3 },
+  { row: 'cache_read_share', figure: 'min_share', min: 0.9 },
+  { row: 'cache_read_share', figure: 'parallel_min_share', min: 0.9 },
+  { row: 'parked_1000', figure: 'more_mib_after_restart', max: 100, unit: ' MiB' },
+  { row: 'parked_1000', figure: 'more_mib_after_restart_30_s', max: 100, unit: ' MiB' },
+  { row: 'parked_1000', figure: 'more_mib_after_kill', max: 100, unit: ' MiB' },
+  { row: 'parked_1000', figure: 'more_mib_after_kill_30_s', max: 100, unit: ' MiB' },
 ];

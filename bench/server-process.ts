@@ -89,6 +89,15 @@ export class ServerProcess {
     if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
   }
 
+  /** Asks the process to end, and what runs beside it with it; kills what does not. */
+  async stop(): Promise<void> {
+    const child = this.#child!;
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    child.kill('SIGTERM');
+    await Promise.race([once(child, 'exit'), pause(STOP_MS, undefined, { ref: false })]);
+    if (child.exitCode === null) await this.kill();
+  }
+
   /** What the server wrote down about the processes beside it. */
   runtime(): RuntimeRecord {
     return JSON.parse(readFileSync(join(this.dataDir, 'runtime.json'), 'utf8')) as RuntimeRecord;
@@ -112,12 +121,7 @@ export class ServerProcess {
 
   /** Stops everything and removes every trace. */
   async close(): Promise<void> {
-    const child = this.#child;
-    if (child !== undefined && child.exitCode === null && child.signalCode === null) {
-      child.kill('SIGTERM');
-      await Promise.race([once(child, 'exit'), pause(STOP_MS, undefined, { ref: false })]);
-      if (child.exitCode === null) await this.kill();
-    }
+    if (this.#child !== undefined) await this.stop();
     try {
       await removeDataDirectory(this.dataDir);
     } finally {

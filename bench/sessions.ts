@@ -1,6 +1,8 @@
 // A client of the server as any user would write it, with the official SDK: an agent with the
 // default toolset, an environment, sessions, and turns that are read from the stream to their idle.
 import Anthropic from '@anthropic-ai/sdk';
+import type { AgentCreateParams } from '@anthropic-ai/sdk/resources/beta/agents';
+import type { SessionCreateParams } from '@anthropic-ai/sdk/resources/beta/sessions/sessions';
 import type { ServerProcess } from './server-process.ts';
 import { nowMs } from './statistics.ts';
 
@@ -28,25 +30,30 @@ export class Sessions {
     this.environmentId = ids.environmentId;
   }
 
-  /** Makes the agent and the environment that all sessions of the bench share. */
-  static async open(server: ServerProcess): Promise<Sessions> {
+  /** Makes an agent and an environment, which all of its sessions share. */
+  static async open(
+    server: ServerProcess,
+    fields: Partial<AgentCreateParams> = {},
+  ): Promise<Sessions> {
     const client = new Anthropic({ baseURL: server.url, apiKey: server.apiKey, maxRetries: 0 });
     const agent = await client.beta.agents.create({
       name: 'bench',
       model: MODEL,
       tools: [{ type: 'agent_toolset_20260401' }],
+      ...fields,
     });
     const environment = await client.beta.environments.create({
-      name: 'bench',
+      name: `for ${agent.id}`,
       config: { type: 'cloud', networking: { type: 'unrestricted' } },
     });
     return new Sessions(client, { agentId: agent.id, environmentId: environment.id });
   }
 
-  async create(): Promise<string> {
+  async create(fields: Partial<SessionCreateParams> = {}): Promise<string> {
     const session = await this.client.beta.sessions.create({
       agent: this.agentId,
       environment_id: this.environmentId,
+      ...fields,
     });
     this.#made.push(session.id);
     return session.id;

@@ -1,5 +1,5 @@
-// The few figures that every row of the bench is made of: percentiles of samples, and paired work
-// in an order that favours neither side.
+// The few figures that every row of the bench is made of: percentiles of samples, paired work in an
+// order that favours neither side, and chance that can be repeated.
 
 /** The value below which the share `p` (0 to 1) of the samples lies; NaN without samples. */
 export function percentile(samples: readonly number[], p: number): number {
@@ -40,4 +40,15 @@ export async function timed(work: () => Promise<unknown>): Promise<number> {
 /** Now, in milliseconds since 1970 with a fraction: the scale of the scripted model's own times. */
 export function nowMs(): number {
   return performance.timeOrigin + performance.now();
+}
+
+/** A small generator of numbers from 0 to 1 that always gives the same ones (mulberry32). */
+export function randomFrom(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
 }
