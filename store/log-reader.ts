@@ -1,8 +1,8 @@
 // One reader of a session's event log. It only ever reads "seq > cursor", so replay, hand-over and
 // live are the same loop; a notification merely says that a read is worth it, and a lost one costs
-// a few seconds. Memory is bounded: one batch of events at a time, shared with whoever stands at the
-// same place (store/shared-reads.ts), and who lags too far is cut off. Previews ride along between
-// events, as a contiguous prefix or not at all.
+// a few seconds. Memory is bounded: one batch of events at a time, shared with whoever stands at
+// the same place (store/shared-reads.ts), and who lags too far is cut off. Previews ride along
+// between events, as a contiguous prefix or not at all.
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { ApiError } from '../protocol/errors.ts';

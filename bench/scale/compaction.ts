@@ -1,7 +1,7 @@
 // A conversation that grows past 150,000 tokens is compacted and goes on: how long the step takes,
 // and what the next round costs beside one just before it. Times are the scripted model's own; what
 // was said and run is read from the session's history, and the row fails unless all of it is there.
-import type { BetaManagedAgentsSessionEvent } from '@anthropic-ai/sdk/resources/beta/sessions/events';
+import type { SessionEvent } from '../../protocol/events.ts';
 import { type ModelRequestTimes, newestSeq, newTag, requestsAfter } from '../model-clock.ts';
 import { type Bench, type Figures, type Row, size } from '../row.ts';
 import { Sessions } from '../sessions.ts';
@@ -74,7 +74,7 @@ async function compactOnce(bench: Bench, sessions: Sessions): Promise<Compaction
   const seq = await newestSeq(modelUrl);
   await sessions.play(id, program());
   const requests = await requestsAfter(modelUrl, seq);
-  const events: BetaManagedAgentsSessionEvent[] = [];
+  const events: SessionEvent[] = [];
   for await (const event of sessions.client.beta.sessions.events.list(id)) events.push(event);
   const { tokensBefore, tokensAfter, at } = expectWhole(events.slice(firstOfTurn(events)));
   const arrivals = requests.map(({ received_at_ms }) => received_at_ms);
@@ -98,12 +98,12 @@ function program(): string {
   return [newTag('big'), `# window ${WINDOW_TOKENS}`, ...lines, `= ${LAST_WORDS}`].join('\n');
 }
 
-function firstOfTurn(events: readonly BetaManagedAgentsSessionEvent[]): number {
+function firstOfTurn(events: readonly SessionEvent[]): number {
   return events.findLastIndex(({ type }) => type === 'user.message');
 }
 
 /** Throws unless the turn was compacted once, ran everything once, and said its last words. */
-function expectWhole(events: readonly BetaManagedAgentsSessionEvent[]): {
+function expectWhole(events: readonly SessionEvent[]): {
   tokensBefore: number;
   tokensAfter: number;
   /** which of the turn's model requests asked for the summary, from 0 */
