@@ -2,6 +2,7 @@
 // that the transcript begins with from then on. It happens between two steps, when no tool call is
 // open, so no call is ever parted from its result.
 
+import type Anthropic from '@anthropic-ai/sdk';
 import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import { appendEvents, stepEvent } from '../store/events.ts';
@@ -52,8 +53,10 @@ export async function compactContext(
     // The same tools as ever: the provider's cache knows the conversation with them.
     const of = { input: names, key, isTurnStart: false };
     const listed = await mcpToolsOf(deps, begun.agent, of).catch(() => []);
-    const body = modelRequest(begun.agent, messages, deps.models, listed);
-    return summarise(deps, attempt, { ...body, messages });
+    return summarise(deps, attempt, {
+      messages,
+      requestFor: (asked) => modelRequest(begun.agent, asked, deps.models, listed),
+    });
   });
 }
 
@@ -61,15 +64,19 @@ export async function compactContext(
 async function summarise(
   deps: ActivityDeps,
   attempt: ModelAttempt,
-  body: ModelRequest,
+  of: {
+    messages: Anthropic.MessageParam[];
+    requestFor(messages: Anthropic.MessageParam[]): ModelRequest;
+  },
 ): Promise<CompactContextResult> {
   const signal = Context.current().cancellationSignal;
   let charsMax = Infinity;
   for (;;) {
-    const messages = withCompactionRequest(shrunk(body.messages, charsMax));
+    const messages = withCompactionRequest(shrunk(of.messages, charsMax));
     try {
-      const request = { ...body, messages };
-      const reply = await readStream(deps, { body: request, signal, attempt: attempt.number });
+      // With its own breakpoints: all that was sent before is read from the provider's cache.
+      const body = of.requestFor(messages);
+      const reply = await readStream(deps, { body, signal, attempt: attempt.number });
       return await appendSummary(deps, attempt, { reply, model: body.model });
     } catch (error) {
       if (describeModelError(error).isOverflow && messages.length > 1) {
