@@ -8,6 +8,7 @@ import {
   EVENTS_PAGE_BYTES_MAX,
   FOLLOW_BATCH_BYTES,
   FOLLOW_LAG_EVENTS_MAX,
+  FOLLOW_SHARED_BYTES_MAX,
 } from '../../protocol/limits.ts';
 import { decodeCursor } from '../../protocol/page.ts';
 import { acceptEvents } from '../../store/accept-events.ts';
@@ -16,6 +17,7 @@ import { createFollower } from '../../store/follow.ts';
 import { beginModelCall } from '../../store/model-context.ts';
 import { localPreviews } from '../../store/previews.ts';
 import { terminateSession } from '../../store/session-life.ts';
+import { SharedReads } from '../../store/shared-reads.ts';
 import { type ApiServer, startApiServer } from '../helpers/api-server.ts';
 
 let server: ApiServer;
@@ -214,5 +216,78 @@ describe('a reader', () => {
     const query = { sessionId, workspaceId: server.workspaceId, deltas: new Set<never>(), signal };
     await expect(follower.follow({ ...query, after: 2 })).rejects.toMatchObject({ status: 400 });
     await follower.close();
+  });
+});
+
+describe('what the readers of one session read', () => {
+  const readers = 20;
+  const alone = (): boolean => false;
+  const amongOthers = (): boolean => true;
+
+  it('comes from one read where they stand at one place', async () => {
+    const follower = await createFollower(server.sql, localPreviews());
+    const sessionId = await server.insertSession('idle');
+    const { signal } = new AbortController();
+    const query = { sessionId, workspaceId: server.workspaceId, deltas: new Set<never>(), signal };
+    const all = await Promise.all(Array.from({ length: readers }, () => follower.follow(query)));
+    for (const text of ['one', 'two', 'three']) {
+      const next = all.map((items) => items.next());
+      await send(sessionId, text);
+      const events = (await Promise.all(next)).map(({ value }) => {
+        if (value?.kind !== 'event') throw new Error('a reader got no event');
+        return value;
+      });
+      expect(new Set(events.map(({ seq }) => seq)).size).toBe(1);
+      // One more read where the append came between the others.
+      expect(new Set(events.map(({ event }) => event)).size).toBeLessThanOrEqual(3);
+    }
+    await Promise.all(all.map((items) => items.return()));
+    await follower.close();
+  });
+
+  it('is asked for anew when something was appended meanwhile', async () => {
+    const sessionId = await server.insertSession('idle');
+    await send(sessionId, 'one');
+    const reads = new SharedReads(sessionId);
+    const from = { cursor: 0, threadId: undefined };
+    const [first, joined] = [1, 2].map(() => reads.after(server.sql, from, alone));
+    await send(sessionId, 'two');
+    reads.age();
+    const after = reads.after(server.sql, from, alone);
+    expect(await joined).toBe(await first);
+    expect((await after).events.map(({ seq }) => seq)).toEqual([1, 2]);
+  });
+
+  it('is kept for those behind, but not its end, nor where nobody is', async () => {
+    const sessionId = await server.insertSession('idle');
+    await send(sessionId, 'one');
+    const reads = new SharedReads(sessionId);
+    const read = (cursor: number, keeps: () => boolean) =>
+      reads.after(server.sql, { cursor, threadId: undefined }, keeps);
+    const unkept = await read(0, alone);
+    const kept = await read(0, amongOthers);
+    expect(kept).not.toBe(unkept);
+    reads.age();
+    expect(await read(0, alone)).toBe(kept);
+    const end = await read(1, amongOthers);
+    expect(end.events).toEqual([]);
+    await send(sessionId, 'two');
+    expect((await read(1, amongOthers)).events).toHaveLength(1);
+  });
+
+  it('is kept up to a number of bytes, the oldest going first', async () => {
+    const sessionId = await server.insertSession('idle');
+    const text = 'x'.repeat(FOLLOW_SHARED_BYTES_MAX * 0.4);
+    for (let message = 0; message < 3; message += 1) await send(sessionId, text);
+    const reads = new SharedReads(sessionId);
+    const read = (cursor: number) =>
+      reads.after(server.sql, { cursor, threadId: undefined }, amongOthers);
+    const whole = await read(0);
+    expect(await read(0)).not.toBe(whole);
+    const two = await read(1);
+    expect(await read(1)).toBe(two);
+    const one = await read(2);
+    expect(await read(2)).toBe(one);
+    expect(await read(1)).not.toBe(two);
   });
 });
