@@ -14,20 +14,39 @@ const RESULTS = fileURLToPath(new URL('results', import.meta.url));
 const COLUMNS = ['p50_ms', 'p95_ms', 'baseline_p50_ms', 'ratio', 'slope'] as const;
 const GIBIBYTE = 2 ** 30;
 
+/** A target beside what was measured. */
+interface Verdict {
+  figure: string;
+  value: unknown;
+  wanted: string;
+  unit: string;
+  is_met: boolean;
+}
+
+/** Every target of a row, and whether it was kept. */
+function verdictsOf(row: Figures): Verdict[] {
+  return TARGETS.filter((target) => target.row === row.name).map((target) => {
+    const value = row[target.figure];
+    const { min = -Infinity, max = Infinity, unit = '' } = target;
+    const wanted = target.min === undefined ? `at most ${max}` : `at least ${min}`;
+    const is_met = typeof value === 'number' && value >= min && value <= max;
+    return { figure: target.figure, value, wanted, unit, is_met };
+  });
+}
+
 /** One sentence for every figure that is outside its bound. */
 export function missesOf(figures: readonly Figures[]): string[] {
   return figures.flatMap((row) =>
-    TARGETS.filter((target) => target.row === row.name).flatMap((target) => {
-      const value = row[target.figure];
-      const { min = -Infinity, max = Infinity, unit = '' } = target;
-      if (typeof value === 'number' && value >= min && value <= max) return [];
-      const bound = target.min === undefined ? `at most ${max}` : `at least ${min}`;
-      return [`${row.name}: ${target.figure} is ${String(value)}${unit}, wanted ${bound}${unit}`];
-    }),
+    verdictsOf(row)
+      .filter(({ is_met }) => !is_met)
+      .map(
+        ({ figure, value, wanted, unit }) =>
+          `${row.name}: ${figure} is ${String(value)}${unit}, wanted ${wanted}${unit}`,
+      ),
   );
 }
 
-/** Prints one line a row under a head, and the details of each below. */
+/** Prints one line a row under a head, and the details and targets of each below. */
 export function printTable(figures: readonly Figures[]): void {
   const width = Math.max(...figures.map(({ name }) => name.length), 4) + 2;
   const cell = (value: unknown): string => asText(value ?? '-').padStart(16);
@@ -40,7 +59,17 @@ export function printTable(figures: readonly Figures[]): void {
     for (const [name, value] of details) {
       console.log(`    ${name}: ${asText(value)}`);
     }
+    for (const { figure, value, wanted, unit, is_met } of verdictsOf(row)) {
+      const mark = is_met ? 'pass' : 'MISS';
+      console.log(`    ${mark}  ${figure} ${asText(value)}${unit}, wanted ${wanted}${unit}`);
+    }
   }
+}
+
+/** Prints a row as one JSON object, with its targets. */
+export function printLine(row: Figures): void {
+  const targets = verdictsOf(row);
+  console.log(JSON.stringify(targets.length === 0 ? row : { ...row, targets }));
 }
 
 function asText(value: unknown): string {

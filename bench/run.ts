@@ -6,7 +6,7 @@ import { loadavg } from 'node:os';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { PlainPlayer } from './plain-player.ts';
-import { keepResults, missesOf, printTable } from './report.ts';
+import { keepResults, missesOf, printLine, printTable } from './report.ts';
 import type { Bench, Figures } from './row.ts';
 import { ROWS } from './rows.ts';
 import { ServerProcess } from './server-process.ts';
@@ -89,7 +89,7 @@ async function main(): Promise<void> {
       try {
         const lines = await row.measure(bench);
         figures.push(...lines);
-        if (values.json) for (const line of lines) console.log(JSON.stringify(line));
+        if (values.json) for (const line of lines) printLine(line);
       } catch (error) {
         failures.push(`${row.names[0]}: not measured (${String(error)})`);
         say(`${row.names[0]} failed: ${error instanceof Error ? error.stack : String(error)}`);

@@ -2,7 +2,7 @@
 // tokens read from the cache over all input tokens, as the model reports them with every reply. The
 // counts are the scripted model's, which caches as documented; nothing here depends on time.
 import { newTag } from '../model-clock.ts';
-import { type Bench, type Figures, type Row, size } from '../row.ts';
+import type { Bench, Figures, Row } from '../row.ts';
 import { rounds, type Sessions } from '../sessions.ts';
 import { median, rounded } from '../statistics.ts';
 
@@ -12,44 +12,65 @@ export const cacheShare: Row = {
   measure: measureShare,
 };
 
+const ROUNDS = 30;
 /** the first request writes the cache, the second reads the tools and the system prompt */
 const FROM_ROUND = 3;
 const PARALLEL_CALLS = 4;
 
+/** Input tokens of one request, and those of them that came from the cache. */
+interface Served {
+  total: number;
+  read: number;
+}
+
 async function measureShare(bench: Bench): Promise<Figures[]> {
-  const count = size(bench, 30, 30);
-  bench.say(`cache_read_share: turns of ${count} rounds, with one call and with parallel ones`);
+  bench.say(`cache_read_share: turns of ${ROUNDS} rounds, with one call and with parallel ones`);
   const sessions = await bench.sessions();
-  const single = await sharesOf(sessions, rounds(newTag('cached'), count));
+  const single = await requestsOf(sessions, rounds(newTag('cached'), ROUNDS));
   const calls = Array.from({ length: PARALLEL_CALLS }, (_, index) => `$& echo ${index}`);
-  const groups = Array.from({ length: count }, () => calls.join('\n'));
-  const parallel = await sharesOf(sessions, [newTag('cached'), ...groups, '= done'].join('\n\n'));
+  const groups = Array.from({ length: ROUNDS }, () => calls.join('\n'));
+  const message = [newTag('cached'), ...groups, '= done'].join('\n\n');
+  const parallel = await requestsOf(sessions, message);
   await sessions.deleteAll();
-  const counted = single.slice(FROM_ROUND - 1);
+  const shares = single.map(({ read, total }) => read / total);
+  const counted = shares.slice(FROM_ROUND - 1);
+  const parallelShares = parallel.map(({ read, total }) => read / total);
   return [
     {
       name: 'cache_read_share',
       min_share: rounded(Math.min(...counted)),
       median_share: rounded(median(counted)),
-      parallel_min_share: rounded(Math.min(...parallel.slice(FROM_ROUND - 1))),
-      first_shares: single.slice(0, FROM_ROUND + 1).map(rounded),
-      rounds: count,
+      reread_min: rounded(rereadMin(single)),
+      parallel_min_share: rounded(Math.min(...parallelShares.slice(FROM_ROUND - 1))),
+      parallel_reread_min: rounded(rereadMin(parallel)),
+      first_shares: shares.slice(0, FROM_ROUND + 1).map(rounded),
+      rounds: ROUNDS,
       from_round: FROM_ROUND,
+      parallel_calls: PARALLEL_CALLS,
       baseline_share: 0,
       baseline: 'the plain loop marks nothing to be cached',
+      note: 'reread: of what the request before it held, the least share that was read',
     },
   ];
 }
 
-/** Plays a turn in a new session; of each of its requests the share that was read. */
-async function sharesOf(sessions: Sessions, message: string): Promise<number[]> {
+/** Of what a request held, the share that the next one read: all of it, if nothing changed. */
+function rereadMin(requests: readonly Served[]): number {
+  return Math.min(
+    ...requests.slice(1).map(({ read }, index) => Math.min(1, read / requests[index]!.total)),
+  );
+}
+
+/** Plays a turn in a new session; the answer is what each of its requests was served. */
+async function requestsOf(sessions: Sessions, message: string): Promise<Served[]> {
   const id = await sessions.create();
   await sessions.play(id, message);
-  const shares: number[] = [];
+  const served: Served[] = [];
   for await (const event of sessions.client.beta.sessions.events.list(id)) {
     if (event.type !== 'span.model_request_end') continue;
-    const { input_tokens, cache_read_input_tokens: read } = event.model_usage;
-    shares.push(read / (input_tokens + read + event.model_usage.cache_creation_input_tokens));
+    const usage = event.model_usage;
+    const read = usage.cache_read_input_tokens;
+    served.push({ read, total: usage.input_tokens + read + usage.cache_creation_input_tokens });
   }
-  return shares;
+  return served;
 }

@@ -26,9 +26,14 @@ const TOKENS_WANTED = 150_000;
 const COMPARED_ROUNDS = 5;
 const LAST_WORDS = 'All of it ran.';
 
-interface Compaction {
+interface Tokens {
   tokensBefore: number;
   tokensAfter: number;
+  /** of the request for the summary, the share that the prompt cache served */
+  readShare: number;
+}
+
+interface Compaction extends Tokens {
   /** the request for the summary arrives → the next ordinary one arrives, `ms` */
   stepMs: number;
   /** of which the model's answer, `ms` */
@@ -60,6 +65,7 @@ async function measureCompaction(bench: Bench): Promise<Figures[]> {
       next_round_ratio: rounded(after / before),
       tokens_before: Math.min(...found.map(({ tokensBefore }) => tokensBefore)),
       tokens_after: Math.max(...found.map(({ tokensAfter }) => tokensAfter)),
+      summary_read_share: rounded(Math.min(...found.map(({ readShare }) => readShare))),
       goes_on_to_its_end: true,
       compactions: count,
       baseline: 'a round just before the compaction',
@@ -76,14 +82,13 @@ async function compactOnce(bench: Bench, sessions: Sessions): Promise<Compaction
   const requests = await requestsAfter(modelUrl, seq);
   const events: SessionEvent[] = [];
   for await (const event of sessions.client.beta.sessions.events.list(id)) events.push(event);
-  const { tokensBefore, tokensAfter, at } = expectWhole(events.slice(firstOfTurn(events)));
+  const { at, ...tokens } = expectWhole(events.slice(firstOfTurn(events)));
   const arrivals = requests.map(({ received_at_ms }) => received_at_ms);
   const summary = requests[at] as ModelRequestTimes;
   const rounds = (from: number, to: number): number[] =>
     arrivals.slice(from, to).map((arrival, index) => arrival - arrivals[from + index - 1]!);
   return {
-    tokensBefore,
-    tokensAfter,
+    ...tokens,
     stepMs: arrivals[at + 1]! - summary.received_at_ms,
     modelMs: summary.ended_at_ms! - summary.received_at_ms,
     roundsBeforeMs: rounds(at - COMPARED_ROUNDS, at),
@@ -103,9 +108,7 @@ function firstOfTurn(events: readonly SessionEvent[]): number {
 }
 
 /** Throws unless the turn was compacted once, ran everything once, and said its last words. */
-function expectWhole(events: readonly SessionEvent[]): {
-  tokensBefore: number;
-  tokensAfter: number;
+function expectWhole(events: readonly SessionEvent[]): Tokens & {
   /** which of the turn's model requests asked for the summary, from 0 */
   at: number;
 } {
@@ -137,5 +140,6 @@ function expectWhole(events: readonly SessionEvent[]): {
   if (tokensBefore < TOKENS_WANTED) problems.push(`only ${tokensBefore} tokens before it`);
   if (tokensAfter > tokensBefore / 2) problems.push(`still ${tokensAfter} tokens after it`);
   if (problems.length > 0) throw new Error(`the compacted turn: ${problems.join('; ')}`);
-  return { tokensBefore, tokensAfter, at };
+  const { cache_read_input_tokens: read } = spans[at]!.model_usage;
+  return { tokensBefore, tokensAfter, readShare: read / tokens[at]!, at };
 }
