@@ -28,6 +28,7 @@ interface Turn {
 }
 
 const TOOL_USE_ID = /^[a-zA-Z0-9_-]+$/;
+const TOOL_NAME = /^[a-zA-Z0-9_-]{1,128}$/;
 /** Fields of the blocks that we build ourselves; other types pass with any field. */
 const BLOCK_FIELDS: Readonly<Record<string, ReadonlySet<string>>> = {
   text: new Set(['type', 'text', 'cache_control', 'citations']),
@@ -74,6 +75,7 @@ export function checkTranscript(messages: readonly unknown[], hasSystemRole: boo
   }
   checkToolPairs(turns);
   checkSearchPairs(turns);
+  checkThinkingEnds(turns);
   checkLastThinking(turns.at(-2));
   return marks;
 }
@@ -184,7 +186,10 @@ function checkToolUse({ id, name, input }: Block, place: Place): void {
   if (typeof id !== 'string' || !TOOL_USE_ID.test(id)) {
     wrong(place, 'id', 'letters, digits, _ and - are expected');
   }
-  if (typeof name !== 'string' || name === '') wrong(place, 'name', 'the field is required');
+  if (typeof name !== 'string') wrong(place, 'name', 'the field is required');
+  if (!TOOL_NAME.test(name)) {
+    wrong(place, 'name', '1 to 128 letters, digits, _ and - are expected');
+  }
   if (!isRecord(input)) wrong(place, 'input', 'an object is expected');
 }
 
@@ -249,6 +254,15 @@ function checkSearchPairs(turns: readonly Turn[]): void {
       const reason = 'no server_tool_use of this id stands before it';
       invalid(`messages.${at}`, `web_search_tool_result of ${String(answers)}: ${reason}`);
     }
+  }
+}
+
+/** Thinking leads to something: a turn of the assistant that ends with it is refused. */
+function checkThinkingEnds(turns: readonly Turn[]): void {
+  for (const { role, at, blocks } of turns) {
+    const type = blocks.at(-1)?.['type'];
+    if (role !== 'assistant' || !THINKING.has(type)) continue;
+    invalid(`messages.${at}`, `the last block of an assistant message may not be ${String(type)}`);
   }
 }
 

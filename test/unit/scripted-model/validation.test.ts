@@ -145,6 +145,16 @@ describe('the transcript', () => {
       /results must come first/,
     ],
     [
+      'a tool name of odd characters',
+      [user('hi'), assistant([{ ...use('a'), name: 'a b' }]), user([result('a')])],
+      /content\.0\.name: 1 to 128 letters/,
+    ],
+    [
+      'thinking at the end of a message',
+      [user('hi'), assistant([text('a'), { type: 'redacted_thinking', data: 'eA==' }]), user('hi')],
+      /messages\.1: the last block of an assistant message may not be redacted_thinking/,
+    ],
+    [
       'one id used twice',
       [user('hi'), assistant([use('a'), use('a')]), user([result('a')])],
       /tool_use ids must differ/,
