@@ -34,9 +34,11 @@ export function isNearlyFull(model: ModelEntry | undefined, used: TokenUsage): b
 /** The conversation with the request to summarise it at its end. */
 export function withCompactionRequest(messages: readonly Message[]): Message[] {
   const asked: Block = { type: 'text', text: `${COMPACTION_MARKER}\n${INSTRUCTIONS}` };
-  const last = messages.at(-1);
+  // A system message stands between what it follows and the reply, so nothing goes behind it.
+  const at = messages.findLastIndex(({ role }) => role !== 'system');
+  const last = messages[at];
   if (last?.role !== 'user') return [...messages, { role: 'user', content: [asked] }];
-  return [...messages.slice(0, -1), { role: 'user', content: [...blocksOf(last), asked] }];
+  return messages.with(at, { role: 'user', content: [...blocksOf(last), asked] });
 }
 
 /** What stands at the beginning of a conversation that was compacted. */
@@ -44,24 +46,28 @@ export function summaryBlock(summary: string): Block {
   return { type: 'text', text: `${SUMMARY_MARKER}\n${summary}` };
 }
 
-/** The conversation in at most about so many characters, whole where it fits. */
+/**
+ * The conversation in at most about so many characters, whole where it fits, else as much of its
+ * end as does. A reply that would stand first is led by a mark for what is gone.
+ */
 export function shrunk(messages: readonly Message[], charsMax: number): Message[] {
   if (charsOf(messages) <= charsMax) return [...messages];
   const short = messages.map((message) => ({
     ...message,
     content: blocksOf(message).map(shortened),
   })) as Message[];
-  let from = 0;
   let chars = charsOf(short);
-  while (chars > charsMax && from < short.length - 1) {
-    do {
-      chars -= charsOf([short[from]!]);
-      from += 1;
-    } while (from < short.length - 1 && !isFresh(short[from]!));
+  for (const [index, message] of short.entries()) {
+    if (chars <= charsMax && canBegin(message)) {
+      const isReply = message.role === 'assistant';
+      return [...(isReply ? [OMITTED] : []), ...short.slice(index)];
+    }
+    chars -= charsOf([message]);
   }
-  const [first, ...rest] = short.slice(from);
-  return [isFresh(first!) ? first! : withoutCalls(first!), ...rest];
+  return [withoutCalls(short.at(-1)!)];
 }
+
+const OMITTED: Message = { role: 'user', content: [{ type: 'text', text: '[…]' }] };
 
 /** Nothing else is left: the results of calls that are gone become plain text. */
 function withoutCalls(message: Message): Message {
@@ -77,9 +83,10 @@ function resultTexts({ content }: Anthropic.ToolResultBlockParam): Block[] {
   return texts.length > 0 ? texts : [{ type: 'text', text: '(no output)' }];
 }
 
-/** A message that a conversation may begin with. */
-function isFresh(message: Message): boolean {
-  return message.role === 'user' && !blocksOf(message).some(({ type }) => type === 'tool_result');
+/** A message that needs nothing before it: a user's, or a reply. Results need their calls. */
+function canBegin(message: Message): boolean {
+  if (message.role !== 'user') return message.role === 'assistant';
+  return !blocksOf(message).some(({ type }) => type === 'tool_result');
 }
 
 function shortened(block: Block): Block {

@@ -12,6 +12,8 @@ import {
   withCompactionRequest,
 } from '../../../activities/model/compaction.ts';
 import { extendTranscript } from '../../../activities/model/transcript.ts';
+import { thinkingSignature } from '../../../scripted-model/blocks.ts';
+import { checkTranscript } from '../../../scripted-model/transcript-rules.ts';
 import { COMPACTION_MARKER, SUMMARY_MARKER } from '../../../protocol/limits.ts';
 import { PUBLIC_CATALOG } from '../../../protocol/models/public-models.ts';
 
@@ -57,6 +59,20 @@ describe('the request for a summary', () => {
     expect(after.map(({ role }) => role)).toEqual(['user', 'assistant', 'user']);
   });
 
+  test('stands before a system message, which a reply has to follow', () => {
+    const system: Message = { role: 'system', content: [{ type: 'text', text: 'be brief' }] };
+    const asked = withCompactionRequest([user(text('hello')), system]);
+    expect(asked.map(({ role }) => role)).toEqual(['user', 'system']);
+    checkTranscript(asked, true);
+  });
+
+  test('stands behind results, in their message', () => {
+    const asked = withCompactionRequest([user(text('go')), call('a'), result('a', 'one')]);
+    const blocks = asked.at(-1)!.content as Block[];
+    expect(blocks.map(({ type }) => type)).toEqual(['tool_result', 'text']);
+    checkTranscript(asked, true);
+  });
+
   test('what comes of it begins the conversation, and nothing before it is left', () => {
     const row = { content: null, isError: false, replyContent: null, toolUseId: null };
     const rows = [
@@ -95,6 +111,54 @@ describe('a conversation that is too long for that', () => {
         const given = blocks.flatMap((b) => (b.type === 'tool_result' ? [b.tool_use_id] : []));
         expect(given).toEqual(made);
       }),
+    );
+  });
+
+  const thoughtful = (id: string, size: number): Message[] => {
+    const thinking = `about ${id}`;
+    const signature = thinkingSignature(thinking);
+    const { content } = call(id);
+    const thought = { type: 'thinking' as const, thinking, signature };
+    return [
+      { role: 'assistant', content: [thought, ...(content as Block[])] },
+      result(id, 'x'.repeat(size)),
+    ];
+  };
+
+  test('keeps as many rounds of one long turn as fit, with their thinking as it was', () => {
+    const rounds = Array.from({ length: 20 }, (_, at) => thoughtful(`t${at}`, 2000)).flat();
+    const kept = shrunk([user(text('go')), ...rounds], 10_000);
+    expect(charsOf(kept)).toBeLessThanOrEqual(10_000);
+    expect(kept).toEqual([user(text('[…]')), ...rounds.slice(-8)]);
+    checkTranscript(withCompactionRequest(kept), true);
+  });
+
+  test('keeps the two ends of a single text', () => {
+    const [only] = shrunk([user(text(`begin${'x'.repeat(50_000)}end`))], 1000);
+    const [block] = only!.content as Anthropic.TextBlockParam[];
+    expect(block!.text).toMatch(/^beginx+\n\[…\]\nx+end$/);
+  });
+
+  test('is one that a provider takes, whatever is left of it', () => {
+    const step = fc.oneof(fc.constantFrom('user', 'say'), fc.nat({ max: 9000 }));
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 20 }), fc.nat(20_000), (steps, max) => {
+        const messages = [user(text('go'))];
+        for (const [at, kind] of steps.entries()) {
+          const isAfterUser = messages.at(-1)!.role === 'user';
+          if (kind === 'user') messages.push(user(text(`${at} ${'x'.repeat(3000)}`)));
+          else if (kind === 'say' && isAfterUser) {
+            messages.push({ role: 'assistant', content: [text(`${at}`)] });
+          } else if (typeof kind === 'number' && isAfterUser) {
+            messages.push(...thoughtful(`t${at}`, kind));
+          }
+        }
+        if (messages.at(-1)!.role === 'assistant') messages.push(user(text('and')));
+        const kept = shrunk(messages, max);
+        checkTranscript(kept, true);
+        checkTranscript(withCompactionRequest(kept), true);
+      }),
+      { numRuns: 300 },
     );
   });
 });
