@@ -29,6 +29,7 @@ import { isNearlyFull } from './model/compaction.ts';
 import { judgeCalls, type Judged } from './model/judge.ts';
 import { PreviewWriter } from './model/preview-writer.ts';
 import { addUsage, pricedUsage } from './model/priced-usage.ts';
+import { hasProviderTool, toolUseIds } from './model/reply-blocks.ts';
 import { replyEvents, spanEnd } from './model/reply-events.ts';
 import { modelRequest } from './model/request.ts';
 import { type ToolBook, toolBook } from './model/tools.ts';
@@ -91,7 +92,7 @@ export async function callModel(
   const previews = new PreviewWriter(deps.previews, { sessionId, threadId, key }, begun.seq);
   const messages = deps.transcripts.extend(threadId, known, begun.rows);
   return whileBeating(async () => {
-    const named = { input, number, stepKey, key, spanStartId };
+    const named = { input, number, stepKey, key, spanStartId, modelId: agent.model.id };
     const of = { input, key, isTurnStart: input.round === 1 };
     const listed = await mcpToolsOf(deps, agent, of).catch((error: unknown) =>
       closeAttempt(deps, named, error),
@@ -123,7 +124,8 @@ async function request(
     return closeAttempt(deps, attempt, error);
   });
   if ('kind' in judged) return judged;
-  const result = await appendReply(deps, attempt, { message, judged });
+  const takenIds = toolUseIds(body.messages);
+  const result = await appendReply(deps, attempt, { message, judged, takenIds });
   await deps.pausePoint?.('model-committed');
   return result;
 }
@@ -132,7 +134,11 @@ async function request(
 async function appendReply(
   deps: ActivityDeps,
   attempt: Attempt,
-  { message, judged }: { message: ModelMessage; judged: Judged },
+  {
+    message,
+    judged,
+    takenIds,
+  }: { message: ModelMessage; judged: Judged; takenIds: ReadonlySet<string> },
 ): Promise<CallModelResult> {
   const { input } = attempt;
   const names = { sessionId: input.sessionId, threadId: input.threadId };
@@ -141,6 +147,7 @@ async function appendReply(
     key: attempt.key,
     tools: attempt.tools,
     verdicts: judged.verdicts,
+    takenIds,
     redact: deps.showsCommands ? (text) => redact(text, deps.secrets) : null,
   });
   const { id } = attempt.agent.model;
@@ -160,7 +167,7 @@ async function appendReply(
       ? { isFull: true }
       : {}),
   };
-  const stop = stopOf(message, events.some(isToolUse));
+  const stop = stopOf(message, events);
   const waiting = calls.filter((call) => call.needs !== undefined);
   const step = { ...names, key: attempt.stepKey };
   const answer = await appendEvents<ReplyFacts>(deps.sql, {
@@ -214,7 +221,7 @@ function handOver(
 }
 
 /** Why the turn ends with this reply, or null when it goes on. */
-function stopOf(message: ModelMessage, hasToolUse: boolean): IdleStop | null {
+function stopOf(message: ModelMessage, events: readonly NewEvent[]): IdleStop | null {
   if (message.stop_reason === 'refusal') {
     const details = message.stop_details;
     return {
@@ -226,7 +233,10 @@ function stopOf(message: ModelMessage, hasToolUse: boolean): IdleStop | null {
       },
     };
   }
-  if (message.stop_reason === 'pause_turn' || hasToolUse) return null;
+  if (events.some(isToolUse)) return null;
+  // sdk 1.11.0: StopReason. Only a reply in the midst of a provider's own tool can be gone on with.
+  const isPaused = message.stop_reason === 'pause_turn' && hasProviderTool(message);
+  if (isPaused && events.length > 0) return null;
   // Cut for want of room: the turn goes on once there is some.
   if (isOverflowReply(message)) return null;
   return { stop_reason: { type: 'end_turn' }, stop_details: null };

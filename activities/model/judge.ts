@@ -16,6 +16,7 @@ import type { ActivityDeps } from '../deps.ts';
 import { type ModelAttempt, readStream } from '../model-attempt.ts';
 import { describeModelError, type ModelMessage } from './anthropic.ts';
 import { pricedUsage } from './priced-usage.ts';
+import { isJsonObject } from './reply-blocks.ts';
 import type { ToolBook, Verdict } from './tools.ts';
 
 export interface Judged {
@@ -43,7 +44,9 @@ export async function judgeCalls(
   const cases = message.content.flatMap((block, index): Case[] => {
     if (block.type !== 'tool_use') return [];
     const isAuto = attempt.tools.get(block.name)?.policy === 'auto';
-    return isAuto ? [{ index, tool: block.name, input: block.input }] : [];
+    return isAuto && isJsonObject(block.input)
+      ? [{ index, tool: block.name, input: block.input }]
+      : [];
   });
   if (cases.length === 0) return { verdicts: new Map(), usages: [] };
   const { sessionId, threadId } = attempt.input;

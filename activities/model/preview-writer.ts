@@ -9,6 +9,7 @@ import {
 } from '../../protocol/limits.ts';
 import type { PreviewFrame, PreviewHub } from '../../store/previews.ts';
 import type { ModelStreamEvent } from './anthropic.ts';
+import { saysSomething } from './reply-blocks.ts';
 import { type AttemptKey, replyEventId } from './reply-events.ts';
 
 type ContentBlock = Extract<ModelStreamEvent, { type: 'content_block_start' }>['content_block'];
@@ -27,8 +28,8 @@ export class PreviewWriter {
   /** Seq of the span's start, which readers must have passed */
   readonly #afterSeq: number;
   #message: OpenMessage | undefined;
-  /** Provider's index of a text block that has said nothing yet */
-  #silentBlock: number | undefined;
+  /** A text block that has said nothing yet: the provider's index, and the blanks so far */
+  #silent: { blockIndex: number; blanks: string } | undefined;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(hub: PreviewHub, attempt: AttemptKey, afterSeq: number) {
@@ -53,9 +54,9 @@ export class PreviewWriter {
 
   #start(blockIndex: number, block: ContentBlock): void {
     this.#flush();
-    this.#silentBlock = undefined;
+    this.#silent = undefined;
     if (block.type === 'text') {
-      this.#silentBlock = blockIndex;
+      this.#silent = { blockIndex, blanks: '' };
       this.#gather(block.text);
       return;
     }
@@ -68,9 +69,15 @@ export class PreviewWriter {
 
   #gather(text: string): void {
     if (text === '') return;
+    const silent = this.#silent;
+    const said = silent === undefined ? text : silent.blanks + text;
+    if (silent !== undefined && !saysSomething(text)) {
+      silent.blanks = said;
+      return;
+    }
     const message = this.#speak();
     if (message === undefined) return;
-    message.gathered += text;
+    message.gathered += said;
     // The first words go out at once: they are what a person waits for.
     const isFirst = message.offset === 0;
     if (isFirst || message.gathered.length >= PREVIEW_GATHER_CHARS_MAX) this.#flush();
@@ -79,12 +86,12 @@ export class PreviewWriter {
 
   /**
    * The message that the current text block belongs to. A block counts from its first words on: one
-   * that stays empty is not in the message either (reply-events.ts).
+   * that stays blank is not in the message either (reply-blocks.ts).
    */
   #speak(): OpenMessage | undefined {
-    const blockIndex = this.#silentBlock;
-    if (blockIndex === undefined) return this.#message;
-    this.#silentBlock = undefined;
+    if (this.#silent === undefined) return this.#message;
+    const { blockIndex } = this.#silent;
+    this.#silent = undefined;
     if (this.#message !== undefined) {
       this.#message.index += 1;
       return this.#message;

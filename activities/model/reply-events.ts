@@ -10,7 +10,14 @@ import { storableText } from '../../protocol/text.ts';
 import { type NewEvent, stepEvent, type TokenUsage } from '../../store/events.ts';
 import type { PermissionPolicy } from '../../protocol/tools.ts';
 import type { PendingCall } from '../messages.ts';
-import { isOverflowReply, type ModelMessage } from './anthropic.ts';
+import type { ModelMessage } from './anthropic.ts';
+import {
+  contentToSend,
+  isJsonObject,
+  type ReplyBlock,
+  type UsableBlock,
+  usableBlocks,
+} from './reply-blocks.ts';
 import { errorResult } from './result-events.ts';
 import type { BookedTool, ToolBook, Verdict } from './tools.ts';
 
@@ -26,6 +33,8 @@ export interface ReplyContext extends AttemptKey {
   tools: ToolBook;
   /** What the judge said of calls whose policy is `auto`, by their index in the reply */
   verdicts: ReadonlyMap<number, Verdict>;
+  /** Ids of the tool uses that the conversation has already */
+  takenIds: ReadonlySet<string>;
   /** Takes known secrets out of a command summary; null: no summary may enter the history */
   redact: ((text: string) => string) | null;
 }
@@ -47,10 +56,10 @@ export function spanEndId(sessionId: string, startId: string): string {
 
 /** The events of a reply in their order, and the calls it leaves to be run. */
 export function replyEvents(message: ModelMessage, context: ReplyContext): Reply {
-  const usable = usableBlocks(message);
+  const usable = usableBlocks(message, context.takenIds);
   const events: NewEvent[] = [];
   const calls: PendingCall[] = [];
-  usable.forEach(({ block, index }, at) => {
+  usable.forEach(({ block, sent, index }, at) => {
     switch (block.type) {
       case 'thinking':
       case 'redacted_thinking':
@@ -64,7 +73,8 @@ export function replyEvents(message: ModelMessage, context: ReplyContext): Reply
         }
         return;
       case 'tool_use': {
-        const { events: added, call } = toolUse(block, index, context);
+        const { id } = sent as typeof block;
+        const { events: added, call } = toolUse({ ...block, id }, index, context);
         events.push(...added);
         if (call !== undefined) calls.push(call);
         return;
@@ -73,8 +83,8 @@ export function replyEvents(message: ModelMessage, context: ReplyContext): Reply
     }
   });
   const first = events[0];
-  if (first !== undefined) {
-    const content = usable.map(({ block }) => block);
+  const content = contentToSend(usable);
+  if (first !== undefined && content.length > 0) {
     first.private = { ...(first.private as object | undefined), content };
   }
   return { events, calls };
@@ -106,27 +116,7 @@ export function spanEnd(
   };
 }
 
-type Block = ModelMessage['content'][number];
-
-interface UsableBlock {
-  block: Block;
-  /** its index in the provider's reply, which previews know too */
-  index: number;
-}
-
-/**
- * A refusal leaves nothing to go on from; a tool use cut by a token limit has no whole input; an
- * empty text says nothing, and no request may hold one.
- */
-function usableBlocks(message: ModelMessage): UsableBlock[] {
-  if (message.stop_reason === 'refusal') return [];
-  const usable = message.content
-    .map((block, index) => ({ block, index }))
-    .filter(({ block }) => block.type !== 'text' || block.text !== '');
-  const isShort = message.stop_reason === 'max_tokens' || isOverflowReply(message);
-  const isCut = isShort && usable.at(-1)?.block.type === 'tool_use';
-  return isCut ? usable.slice(0, -1) : usable;
-}
+type ToolUse = Extract<ReplyBlock, { type: 'tool_use' }>;
 
 function texts(usable: UsableBlock[], from: number): { type: 'text'; text: string }[] {
   const group: { type: 'text'; text: string }[] = [];
@@ -138,37 +128,41 @@ function texts(usable: UsableBlock[], from: number): { type: 'text'; text: strin
 }
 
 function toolUse(
-  block: Extract<Block, { type: 'tool_use' }>,
+  block: ToolUse,
   index: number,
   context: ReplyContext,
 ): { events: NewEvent[]; call?: PendingCall } {
   const tool = context.tools.get(block.name);
-  const name = tool?.name ?? block.name;
-  const said = { name, input: asObject(block.input) };
+  const body = {
+    ...kindOf(tool),
+    name: tool?.name ?? block.name,
+    input: isJsonObject(block.input) ? block.input : {},
+  };
   const hidden = { tool_use_id: block.id };
+  // Refused before any policy applied: no `evaluation` (behaviour 3.2), and the answer is ours.
+  const refused = (text: string) => {
+    const denied = tool?.runsIn === 'client' ? {} : { evaluated_permission: 'deny' };
+    const event = stepEvent(context, index, { ...body, ...denied }, hidden);
+    return answeredAtOnce(event, context, text);
+  };
   if (tool === undefined) {
-    // Refused before any policy applied: no `evaluation` (behaviour 3.2), and the answer is ours.
-    const body = { type: 'agent.tool_use', ...said, evaluated_permission: 'deny' };
-    const text = `There is no tool named ${block.name} in this session.`;
-    return answeredAtOnce(stepEvent(context, index, body, hidden), context, text);
+    return refused(`There is no tool named ${block.name} in this session.`);
+  }
+  if (!isJsonObject(block.input)) {
+    return refused('The call was not made: its input is not a whole JSON object.');
   }
   const pending = {
-    name,
+    name: tool.name,
     answeredBy: tool.runsIn,
     ...(tool.isRepeatable === undefined ? {} : { isRepeatable: tool.isRepeatable }),
-    ...summaryOf(block, tool, context),
+    ...summaryOf(body.input, tool, context),
   };
   if (tool.runsIn === 'client') {
-    const body = { type: 'agent.custom_tool_use', ...said };
     const event = stepEvent(context, index, body, hidden);
     return { events: [event], call: { id: event.id, ...pending, needs: 'result' } };
   }
   const permission = evaluate(tool.policy, context.verdicts.get(index));
-  const body =
-    tool.runsIn === 'mcp'
-      ? { type: 'agent.mcp_tool_use', mcp_server_name: tool.server, ...said, ...permission }
-      : { type: 'agent.tool_use', ...said, ...permission };
-  const event = stepEvent(context, index, body, hidden);
+  const event = stepEvent(context, index, { ...body, ...permission }, hidden);
   switch (permission.evaluated_permission) {
     case 'allow':
       return { events: [event], call: { id: event.id, ...pending } };
@@ -176,6 +170,18 @@ function toolUse(
       return { events: [event], call: { id: event.id, ...pending, needs: 'confirmation' } };
     case 'deny':
       return answeredAtOnce(event, context, 'Permission to use this tool was denied.');
+  }
+}
+
+/** The kind of event that a call of the tool is. */
+function kindOf(tool: BookedTool | undefined) {
+  switch (tool?.runsIn) {
+    case 'client':
+      return { type: 'agent.custom_tool_use' };
+    case 'mcp':
+      return { type: 'agent.mcp_tool_use', mcp_server_name: tool.server };
+    default:
+      return { type: 'agent.tool_use' };
   }
 }
 
@@ -211,12 +217,11 @@ function evaluate(
  * survive at the cut; storable, since the cut may halve a character and a command may hold a NUL.
  */
 function summaryOf(
-  block: Extract<Block, { type: 'tool_use' }>,
+  input: Record<string, unknown>,
   tool: BookedTool,
   { redact }: ReplyContext,
 ): { summary?: string } {
   if (redact === null) return {};
-  const input = asObject(block.input);
   const main =
     input.command ??
     input.file_path ??
@@ -228,9 +233,4 @@ function summaryOf(
   const text = typeof main === 'string' ? redact(main).replaceAll(/\s+/g, ' ').trim() : '';
   const name = tool.server === undefined ? tool.name : `${tool.server} · ${tool.name}`;
   return { summary: storableText(`${name} · ${text}`.slice(0, CALL_SUMMARY_CHARS_MAX)) };
-}
-
-function asObject(input: unknown): Record<string, unknown> {
-  const isObject = typeof input === 'object' && input !== null && !Array.isArray(input);
-  return isObject ? (input as Record<string, unknown>) : {};
 }

@@ -20,8 +20,11 @@ const CONTEXT = {
   key: 't1.r1.a1',
   tools: new Map<string, BookedTool>([
     ['bash', { name: 'bash', runsIn: 'sandbox', policy: 'always_allow' }],
+    ['ask_me', { name: 'ask_me', runsIn: 'client', policy: 'always_allow' }],
+    ['mcp__m__t', { name: 't', server: 'm', runsIn: 'mcp', policy: 'always_ask' }],
   ]),
   verdicts: new Map(),
+  takenIds: new Set<string>(),
   redact: (value: string) => value.replaceAll('hunter2', '[redacted]'),
 };
 
@@ -36,6 +39,7 @@ const bash = (id: string, command: string) => ({
   input: { command },
 });
 const thought = { type: 'thinking', thinking: 'hm', signature: 's' };
+const hidden = { type: 'redacted_thinking', data: 'c2VjcmV0' };
 
 /** What is published while a provider streams these blocks, each text in one piece. */
 function previewsOf(blocks: unknown[]): PreviewFrame[] {
@@ -93,6 +97,38 @@ test('a tool that is not enabled is denied and answered at once', () => {
   expect(reply.calls).toEqual([]);
 });
 
+test.each([
+  ['bash', 'agent.tool_use', 'agent.tool_result'],
+  ['mcp__m__t', 'agent.mcp_tool_use', 'agent.mcp_tool_result'],
+  ['ask_me', 'agent.custom_tool_use', 'user.custom_tool_result'],
+])('a call of %s whose input is no object is not made, and answered at once', (name, ...kinds) => {
+  const reply = replyEvents(message([{ ...bash('t', ''), name, input: ['ls'] }]), CONTEXT);
+  expect(types(reply)).toEqual(kinds);
+  expect(reply.calls).toEqual([]);
+  const [asked, answered] = reply.events;
+  expect(asked?.body).toMatchObject({ input: {} });
+  expect(asked?.body).not.toHaveProperty('evaluation');
+  expect(answered?.body).toMatchObject({ is_error: true });
+  expect(answered?.private).toEqual({ tool_use_id: 't' });
+});
+
+test('a call is answered under the id that the conversation has for it', () => {
+  const calls = [bash('t', 'ls'), { ...bash('t', ''), name: 'no tool' }];
+  const { events } = replyEvents(message(calls), { ...CONTEXT, takenIds: new Set(['t']) });
+  expect(events.map((event) => event.private)).toMatchObject([
+    { tool_use_id: 't_2', content: [{ id: 't_2' }, { id: 't_3', name: 'no_tool' }] },
+    { tool_use_id: 't_3' },
+    { tool_use_id: 't_3' },
+  ]);
+  expect(events[1]?.body).toMatchObject({ name: 'no tool' });
+});
+
+test('thinking that leads to nothing is an event, and nothing to go on from', () => {
+  const { events } = replyEvents(message([thought, text(' ')], 'max_tokens'), CONTEXT);
+  expect(events.map(({ body }) => body.type)).toEqual(['agent.thinking']);
+  expect(events[0]).not.toHaveProperty('private');
+});
+
 test('a tool use cut by the token limit is dropped, a refusal leaves nothing', () => {
   expect(types(replyEvents(message([text('a'), bash('t', 'l')], 'max_tokens'), CONTEXT))).toEqual([
     'agent.message',
@@ -107,6 +143,19 @@ test.each<[string, unknown[], string[]]>([
   ['at the end', [text('a'), text('')], ['agent.message']],
   ['between two kinds', [thought, text(''), thought], ['agent.thinking', 'agent.thinking']],
   ['and nothing else', [text('')], []],
+  ['that is blank, and nothing else', [text(' \n')], []],
+  ['that is blank before a message', [text('\n'), text('a')], ['agent.message']],
+  ['that is blank within a message', [text('a'), text('\t'), text(' b')], ['agent.message']],
+  [
+    'that is blank after redacted thinking',
+    [hidden, text(' '), text('a')],
+    ['agent.thinking', 'agent.message'],
+  ],
+  [
+    'that is blank before redacted thinking',
+    [text(' '), hidden, text('a')],
+    ['agent.thinking', 'agent.message'],
+  ],
 ])('an empty text %s does not part the previews from their events', (_, blocks, expected) => {
   const frames = previewsOf(blocks);
   const reply = replyEvents(message(blocks), CONTEXT);
@@ -126,6 +175,25 @@ test.each<[string, unknown[], string[]]>([
       );
     expect(shown?.content).toEqual(body.content);
   }
+});
+
+test('blanks that a text begins with are shown with its first words', () => {
+  const hub = localPreviews();
+  const pieces: unknown[] = [];
+  hub.subscribe(CONTEXT.sessionId, ({ event }) => pieces.push(event.delta));
+  const writer = new PreviewWriter(hub, CONTEXT, 7);
+  const index = 3;
+  writer.take({ type: 'content_block_start', index, content_block: text('\n') } as never);
+  for (const piece of [' ', '\n', 'Hello', ' you']) {
+    const delta = { type: 'text_delta', text: piece };
+    writer.take({ type: 'content_block_delta', index, delta } as never);
+    if (piece !== ' you') expect(pieces).toHaveLength(piece === 'Hello' ? 2 : 0);
+  }
+  writer.close();
+  expect(pieces.slice(1)).toMatchObject([
+    { content: { text: '\n \nHello' } },
+    { content: { text: ' you' } },
+  ]);
 });
 
 test('two attempts never give one id', () => {

@@ -3,7 +3,9 @@
 
 import { expect, test } from 'vitest';
 import { modelRequest } from '../../../activities/model/request.ts';
+import { THINKING_BUDGET_TOKENS_MIN } from '../../../protocol/limits.ts';
 import { createModelCatalog, modelEntry } from '../../../protocol/models/model-catalog.ts';
+import { PUBLIC_CATALOG, PUBLIC_MODELS } from '../../../protocol/models/public-models.ts';
 import type { ModelCatalog } from '../../../protocol/models/model-catalog.ts';
 import { agentFromCreate, createAgentRequest } from '../../../protocol/agents.ts';
 import { parseBody } from '../../../protocol/parse.ts';
@@ -59,6 +61,20 @@ test('only models of which it is known are asked to think', () => {
   expect(requestFor('claude-sonnet-4-6').thinking).toEqual({ type: 'adaptive' });
   expect(requestFor('claude-of-next-year').thinking).toEqual({ type: 'adaptive' });
   expect(requestFor('llama-9')).not.toHaveProperty('thinking');
+});
+
+test.each(PUBLIC_MODELS.map(({ id }) => id))('%s is asked to think in a way it takes', (id) => {
+  const { thinkingTypes, efforts, outputTokensMax } = PUBLIC_CATALOG.find(id)!;
+  for (const effort of [undefined, ...efforts]) {
+    const { thinking, max_tokens: max, output_config: config } = requestFor({ id, effort });
+    expect(thinkingTypes).toContain(thinking!.type);
+    expect(max).toBeLessThanOrEqual(outputTokensMax ?? Infinity);
+    if (thinking!.type === 'enabled') {
+      expect(thinking!.budget_tokens).toBeGreaterThanOrEqual(THINKING_BUDGET_TOKENS_MIN);
+      expect(thinking!.budget_tokens).toBeLessThan(max);
+    }
+    expect(config).toEqual(effort === undefined ? undefined : { effort });
+  }
 });
 
 test('a model is asked for no more output than it has, and thinks in a part of that', () => {

@@ -55,6 +55,18 @@ test('the provider’s blocks go back exactly as they came', () => {
   expect(messages[1]).toEqual({ role: 'assistant', content: [thinking, use('a')] });
 });
 
+test('a summary takes the place of all thinking before it, what is signed later stays', () => {
+  const signed = (signature: string) => ({ type: 'thinking', thinking: 'hm', signature });
+  const summary = row({ type: 'agent.thread_context_compacted', summary: 'so far' });
+  const before = [user('go'), reply(signed('earlier'), use('a')), result('a')];
+  const redacted = { type: 'redacted_thinking', data: 'c2Vj' };
+  const after = [reply(signed('new'), redacted, use('b')), result('b')];
+  const messages = extendTranscript([], [...before, summary, ...after]);
+  expect(messages.map(({ role }) => role)).toEqual(['user', 'assistant', 'user']);
+  expect(messages[1]?.content).toEqual([signed('new'), redacted, use('b')]);
+  expect(JSON.stringify(messages)).not.toContain('earlier');
+});
+
 test('messages that follow an interrupted reply are one message of the user', () => {
   const messages = extendTranscript([], [user('one'), user('two')]);
   expect(messages).toEqual([
