@@ -47,7 +47,8 @@ export async function compactContext(
     return { kind: begun.outcome };
   }
   if (begun.outcome !== 'begun') throw new Error(`no compaction can be ${begun.outcome}`);
-  const attempt = { input: names, number, stepKey, key, spanStartId: spanStart.id };
+  const modelId = begun.agent.model.id;
+  const attempt = { input: names, number, stepKey, key, spanStartId: spanStart.id, modelId };
   const messages = deps.transcripts.read(begun.rows);
   return whileBeating(async () => {
     // The same tools as ever: the provider's cache knows the conversation with them.
@@ -70,17 +71,17 @@ async function summarise(
   },
 ): Promise<CompactContextResult> {
   const signal = Context.current().cancellationSignal;
-  let charsMax = Infinity;
+  let { messages } = of;
   for (;;) {
-    const messages = withCompactionRequest(shrunk(of.messages, charsMax));
     try {
       // With its own breakpoints: all that was sent before is read from the provider's cache.
-      const body = of.requestFor(messages);
+      const body = of.requestFor(withCompactionRequest(messages));
       const reply = await readStream(deps, { body, signal, attempt: attempt.number });
       return await appendSummary(deps, attempt, { reply, model: body.model });
     } catch (error) {
-      if (describeModelError(error).isOverflow && messages.length > 1) {
-        charsMax = Math.floor(charsOf(messages) / 2);
+      const shorter = shrunk(of.messages, Math.floor(charsOf(messages) / 2));
+      if (describeModelError(error).isOverflow && charsOf(shorter) < charsOf(messages)) {
+        messages = shorter;
         continue;
       }
       const closed = await closeAttempt(deps, attempt, error);

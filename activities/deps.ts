@@ -21,6 +21,8 @@ export interface ActivityDeps {
   models: ModelCatalog;
   /** Requests of one model call, the first included, before its turn ends with an error */
   modelAttemptsMax: number;
+  /** Silence inside a model stream after which it counts as cut */
+  modelSilenceMs: number;
   transcripts: TranscriptCache;
   freshCalls: FreshCalls;
   web: WebTools;

@@ -3,6 +3,7 @@
 
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { MODEL_RETRY_AFTER_MS_MAX } from '../protocol/limits.ts';
+import type { ModelErrorDescription } from './model/anthropic.ts';
 import { EngineUnavailableError } from '../sandbox/sandbox.ts';
 import { isConnectionLoss } from '../store/database.ts';
 
@@ -30,6 +31,35 @@ export function modelFailure(error: {
   const isRetryable =
     status === 0 || status === 408 || status === 409 || status === 429 || status >= 500;
   return { type: errorType(status), message, isRetryable, retryAfterMs };
+}
+
+/**
+ * What clients and the operator read of a failure: what can be done about it where that is known,
+ * else what the endpoint said. What it says of a refused key may quote a part of the key.
+ */
+export function modelFailureText(
+  { status, message, isModelNotFound }: ModelErrorDescription,
+  modelId: string,
+): string {
+  if (isModelNotFound) {
+    return (
+      `The model endpoint has no model ${modelId}: give the agent another model, or name an ` +
+      "endpoint that has it in this server's file of models."
+    );
+  }
+  if (status === 401) {
+    return (
+      "The model endpoint refuses this server's key: whoever runs the server has to set the " +
+      `right one for ${modelId} (HOLDFAST_MODEL_API_KEY, or the file of models).`
+    );
+  }
+  if (status === 404) {
+    return (
+      'There is no Messages API at the address of the model endpoint: whoever runs the server ' +
+      `has to set the right one for ${modelId} (HOLDFAST_MODEL_BASE_URL, or the file of models).`
+    );
+  }
+  return message;
 }
 
 /**

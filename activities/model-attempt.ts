@@ -4,15 +4,25 @@
 
 import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
-import { MODEL_SILENCE_MS } from '../protocol/limits.ts';
 import { appendEvents, type NewEvent, stepEvent } from '../store/events.ts';
 import { countFailedRequests, findOpenSpans } from '../store/model-context.ts';
 import { type ActivityDeps, isCancelRequested, redact } from './deps.ts';
-import { modelFailure, toApplicationFailure, workerStopping } from './failures.ts';
+import {
+  modelFailure,
+  modelFailureText,
+  toApplicationFailure,
+  workerStopping,
+} from './failures.ts';
 import type { SessionRef } from './messages.ts';
-import { describeModelError, type ModelMessage, type ModelRequest } from './model/anthropic.ts';
+import {
+  describeModelError,
+  type ModelMessage,
+  type ModelRequest,
+  ModelSilenceError,
+} from './model/anthropic.ts';
 import type { PreviewWriter } from './model/preview-writer.ts';
 import { spanEnd } from './model/reply-events.ts';
+import { StreamedInputs } from './model/streamed-inputs.ts';
 
 /** What names an attempt; `key` names what it generates, so that two never mix under one id. */
 export interface ModelAttempt {
@@ -21,6 +31,7 @@ export interface ModelAttempt {
   stepKey: string;
   key: string;
   spanStartId: string;
+  modelId: string;
 }
 
 /** Reads one reply to its end; rejects when the stream breaks, falls silent or is cancelled. */
@@ -30,14 +41,20 @@ export async function readStream(
 ): Promise<ModelMessage> {
   const silence = new AbortController();
   const signal = AbortSignal.any([call.signal, silence.signal]);
-  const watch = setTimeout(() => silence.abort(), MODEL_SILENCE_MS);
+  const watch = setTimeout(() => silence.abort(), deps.modelSilenceMs);
+  const inputs = new StreamedInputs();
   try {
     const stream = deps.model.stream(call.body, { signal, attempt: call.attempt });
     for await (const event of stream) {
       watch.refresh();
+      inputs.take(event);
       call.previews?.take(event);
     }
-    return await stream.finalMessage();
+    return inputs.settle(await stream.finalMessage());
+  } catch (error) {
+    if (!silence.signal.aborted) throw error;
+    const seconds = deps.modelSilenceMs / 1000;
+    throw new ModelSilenceError(`the model endpoint said nothing for ${seconds} seconds`);
   } finally {
     clearTimeout(watch);
     call.previews?.close();
@@ -99,12 +116,15 @@ export async function closeAttempt(
   }
   const described = describeModelError(error);
   if (described.isOverflow) {
-    const events = [spanEnd(span, true)];
+    // Told only where no compaction can make it fit.
+    const error = { type: 'model_request_failed_error', message: OVERFLOW };
+    const events = [{ ...spanEnd(span, true), private: { error } }];
     await appendEvents(deps.sql, { ...input, stepKey: `${attempt.key}.end`, events });
     return { kind: 'overflowed' };
   }
   const failure = modelFailure(described);
-  const clean = { ...failure, message: redact(failure.message, deps.secrets) };
+  const text = modelFailureText(described, attempt.modelId);
+  const clean = { ...failure, message: redact(text, deps.secrets) };
   deps.log.warn(
     { session: input.sessionId, attempt: attempt.number, type: clean.type, err: clean.message },
     'model request failed',
@@ -123,6 +143,10 @@ export async function closeAttempt(
   });
   throw toApplicationFailure(failure, isLast);
 }
+
+const OVERFLOW =
+  'The conversation does not fit the model, not even shortened to be summarised. ' +
+  'Start a new session, or send less at once.';
 
 function retryingEvents(attempt: ModelAttempt, type: string, message: string): NewEvent[] {
   const { input } = attempt;

@@ -38,6 +38,7 @@ export interface Config {
     /** null: none is named */
     readonly modelsFile: string | null;
     readonly attemptsMax: number;
+    readonly silenceMs: number;
     readonly scriptedDelayMs: number;
   };
   readonly web: {
@@ -223,6 +224,7 @@ function configOf(values: Values): Config {
       baseUrl: values.HOLDFAST_MODEL_BASE_URL ?? null,
       modelsFile: values.HOLDFAST_MODELS === undefined ? null : resolve(values.HOLDFAST_MODELS),
       attemptsMax: values.HOLDFAST_MODEL_ATTEMPTS,
+      silenceMs: values.HOLDFAST_MODEL_SILENCE_MS,
       scriptedDelayMs: values.HOLDFAST_SCRIPTED_DELAY_MS,
     },
     web: {

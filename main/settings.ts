@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { isAddressRange } from '../activities/web/address-guard.ts';
 import { HOSTED_LIMITS, type RateLimits } from '../api/rate-limit.ts';
 import {
+  MODEL_SILENCE_MS,
   SANDBOX_CPUS,
   SANDBOX_MEMORY_BYTES,
   SANDBOX_PAUSE_MS,
@@ -168,6 +169,11 @@ export const SETTINGS = {
     positive,
     'How often one model call is tried before the session gives up, the first time included.',
     '10',
+  ),
+  HOLDFAST_MODEL_SILENCE_MS: setting(
+    positive,
+    'A model that says nothing for this long, first word included, is asked again.',
+    String(MODEL_SILENCE_MS),
   ),
   HOLDFAST_SCRIPTED_DELAY_MS: setting(
     natural,

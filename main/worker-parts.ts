@@ -119,6 +119,7 @@ export async function openWorker(parts: WorkerParts, startup: Startup): Promise<
     ...openServerTools(startup, { model, log, cleanup }),
     models: parts.models,
     modelAttemptsMax: config.model.attemptsMax,
+    modelSilenceMs: config.model.silenceMs,
     transcripts: new TranscriptCache(),
     freshCalls: new FreshCalls(),
     showsCommands: config.temporal.previews,

@@ -31,7 +31,8 @@ interface MessagesClient {
   messages: Pick<Anthropic['messages'], 'stream'>;
 }
 
-const OPTIONS = { maxRetries: 0, timeout: MODEL_REQUEST_MS };
+// Its log would show what of a broken stream it could not read, which is conversation.
+const OPTIONS = { maxRetries: 0, timeout: MODEL_REQUEST_MS, logLevel: 'off' } as const;
 const FAST_MODE_BETA = 'fast-mode-2026-02-01';
 
 /**
@@ -108,12 +109,17 @@ async function installed<T>(name: string, load: () => Promise<T>): Promise<T> {
   }
 }
 
+/** A stream that said nothing for too long and was cut for it. */
+export class ModelSilenceError extends Error {
+  override readonly name = 'ModelSilenceError';
+}
+
 /** What an SDK error says; status 0 stands for a failed connection. */
 export interface ModelErrorDescription {
   status: number;
   message: string;
   retryAfterMs: number | undefined;
-  /** the conversation is longer than the model's window: shorter, it would pass */
+  /** longer than the model's window, or larger than the endpoint takes: shorter, it would pass */
   isOverflow: boolean;
   /** the endpoint does not know the model */
   isModelNotFound: boolean;
@@ -137,12 +143,14 @@ export function describeModelError(error: unknown): ModelErrorDescription {
       status: error.status ?? STATUS_OF_TYPE[type] ?? 500,
       message,
       retryAfterMs: retryAfterMs(error.headers),
-      isOverflow: type === 'invalid_request_error' && PROMPT_TOO_LONG.test(message),
+      isOverflow:
+        error.status === 413 || (type === 'invalid_request_error' && PROMPT_TOO_LONG.test(message)),
       // docs: api/errors. The route is there, so it is the model that was not found.
       isModelNotFound: type === 'not_found_error',
     };
   }
-  const message = 'the model stream broke off';
+  const isSilent = error instanceof ModelSilenceError;
+  const message = isSilent ? error.message : 'the model stream broke off';
   return { status: 0, message, retryAfterMs: undefined, ...kind };
 }
 

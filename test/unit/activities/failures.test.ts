@@ -6,10 +6,15 @@ import { ActivityFailure, ApplicationFailure } from '@temporalio/common';
 import { describe, expect, test } from 'vitest';
 import {
   modelFailure,
+  modelFailureText,
   toApplicationFailure,
   toOpaqueFailure,
 } from '../../../activities/failures.ts';
-import { describeModelError, isOverflowReply } from '../../../activities/model/anthropic.ts';
+import {
+  describeModelError,
+  isOverflowReply,
+  ModelSilenceError,
+} from '../../../activities/model/anthropic.ts';
 import { findRoute, upstreamModel } from '../../../activities/model/routes.ts';
 import { EngineUnavailableError, SandboxFailedError } from '../../../sandbox/sandbox.ts';
 import { modelErrorType } from '../../../workflows/tool-steps.ts';
@@ -52,24 +57,26 @@ test('a broken connection has no status and says so in words', () => {
   expect(describeModelError(new TypeError('terminated'))).toMatchObject({ status: 0 });
 });
 
-function answered(status: number, type: string, message: string): unknown {
+function answered(status: number, type: string, message: string) {
   const body = { type: 'error', error: { type, message } };
   return describeModelError(Anthropic.APIError.generate(status, body, undefined, new Headers()));
 }
 
-test('a prompt over the window is told from any other invalid request', () => {
+test('what would pass if it were shorter is told from any other failure', () => {
   const long = 'prompt is too long: 208310 tokens > 200000 maximum';
   const kinds = [
     answered(400, 'invalid_request_error', long),
     answered(400, 'invalid_request_error', 'messages: text is empty'),
     answered(500, 'api_error', long),
     answered(413, 'request_too_large', 'too large'),
+    describeModelError(Anthropic.APIError.generate(413, undefined, 'page', new Headers())),
   ];
   expect(kinds).toMatchObject([
     { status: 400, isOverflow: true, isModelNotFound: false, message: long },
     { isOverflow: false },
     { isOverflow: false },
-    { isOverflow: false },
+    { isOverflow: true },
+    { isOverflow: true },
   ]);
 });
 
@@ -80,6 +87,25 @@ test('a model that the endpoint does not know is told from an address that is no
   });
   const page = Anthropic.APIError.generate(404, undefined, 'no such page', new Headers());
   expect(describeModelError(page)).toMatchObject({ status: 404, isModelNotFound: false });
+});
+
+test.each([
+  [answered(404, 'not_found_error', 'model: m-1'), /has no model m-1: give the agent another/],
+  [answered(404, 'api_error', 'gone'), /no Messages API at .* for m-1 \(HOLDFAST_MODEL_BASE_URL/],
+  [answered(401, 'authentication_error', 'bad key sk-part'), /refuses this server's key.*m-1/],
+  [answered(403, 'permission_error', 'not for you'), /^not for you$/],
+  [answered(402, 'billing_error', 'no credit'), /^no credit$/],
+])('a failure that somebody can do something about says what', (described, text) => {
+  expect(modelFailureText(described, 'm-1')).toMatch(text);
+  expect(modelFailureText(described, 'm-1')).not.toContain('sk-part');
+});
+
+test('silence is a broken connection that says how long it was', () => {
+  const error = new ModelSilenceError('nothing for 300 seconds');
+  expect(describeModelError(error)).toMatchObject({
+    status: 0,
+    message: 'nothing for 300 seconds',
+  });
 });
 
 test('a reply that filled the window says so by its stop reason', () => {
