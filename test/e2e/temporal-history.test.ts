@@ -3,7 +3,11 @@
 // event of every workflow is searched for markers.
 
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { CALL_SUMMARY_CHARS_MAX, SIGNAL_PREVIEW_CHARS_MAX } from '../../protocol/limits.ts';
+import {
+  CALL_SUMMARY_CHARS_MAX,
+  MODEL_RETRY_AFTER_MS_MAX,
+  SIGNAL_PREVIEW_CHARS_MAX,
+} from '../../protocol/limits.ts';
 import { closeEach } from '../helpers/close-each.ts';
 import { type ModelProxy, startModelProxy } from '../helpers/model-proxy.ts';
 import { message, MODEL, resultsOf, Scene, type Talk } from '../helpers/scene.ts';
@@ -184,6 +188,30 @@ describe('a session in the Temporal UI', () => {
       return facts.searchAttributes.HoldfastStatus === 'idle' ? facts : undefined;
     });
     expect(idle.currentDetails).toMatch(/idle/);
+  });
+
+  it('shows a model that fails with its attempts, the last failure and the next try', async () => {
+    const talk = await scene.newTalk();
+    const tape = await talk.tape();
+    await talk.say('# fail 500 1\n# fail 529 1 600\n= Never said.');
+    await tape.untilType('session.status_rescheduled', 2);
+    const now = Date.now();
+    const pending = await until('two attempts have failed', async () => {
+      const [call] = await temporal.pendingActivities(talk.id);
+      return call !== undefined && call.attempt > 2 ? call : undefined;
+    });
+    expect(pending).toMatchObject({
+      activity: 'callModel',
+      attempt: 3,
+      failure: { type: 'model_overloaded_error' },
+    });
+    // A longer `retry-after` than five minutes is not waited for; what it says is nobody's words.
+    expect(pending.nextAttemptAt! - now).toBeGreaterThan(MODEL_RETRY_AFTER_MS_MAX - 30_000);
+    expect(pending.nextAttemptAt! - now).toBeLessThan(MODEL_RETRY_AFTER_MS_MAX + 30_000);
+    expect(pending.failure!.message).toMatch(/session\.error/);
+    await talk.interrupt();
+    await tape.untilIdle();
+    expect(await temporal.pendingActivities(talk.id)).toEqual([]);
   });
 
   it('shows each model call and each command by name', async () => {

@@ -25,6 +25,17 @@ export interface WorkflowFacts {
   historyLength: number;
 }
 
+/** An activity that runs or waits for its next attempt, as the UI shows it. */
+export interface PendingActivity {
+  activity: string;
+  /** number of the attempt that runs or comes next */
+  attempt: number;
+  /** type and text of the last failure; null where there was none */
+  failure: { type: string; message: string } | null;
+  /** when the next attempt is due, ms since 1970; null while one runs */
+  nextAttemptAt: number | null;
+}
+
 export class TemporalHistory {
   readonly #connection: Connection;
   readonly #client: Client;
@@ -64,6 +75,21 @@ export class TemporalHistory {
     const ids = new Set<string>();
     for await (const run of this.#client.workflow.list()) ids.add(run.workflowId);
     return [...ids];
+  }
+
+  /** What a workflow waits for from its workers. */
+  async pendingActivities(workflowId: string): Promise<PendingActivity[]> {
+    const { raw } = await this.#client.workflow.getHandle(workflowId).describe();
+    return (raw.pendingActivities ?? []).map((pending) => {
+      const { lastFailure, nextAttemptScheduleTime: next } = pending;
+      const type = lastFailure?.applicationFailureInfo?.type ?? '';
+      return {
+        activity: pending.activityType?.name ?? '',
+        attempt: pending.attempt ?? 0,
+        failure: lastFailure == null ? null : { type, message: lastFailure.message ?? '' },
+        nextAttemptAt: next == null ? null : Number(next.seconds) * 1000,
+      };
+    });
   }
 
   async facts(workflowId: string): Promise<WorkflowFacts> {
