@@ -12,6 +12,7 @@ import {
 } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createScriptedModel } from '../../scripted-model/server.ts';
+import { type RawBlock, rawReply } from './raw-reply.ts';
 
 /** The part of a Messages request that tests look at. */
 export interface ModelRequest {
@@ -42,7 +43,9 @@ export type ProxyFailure =
       after?: Promise<unknown>;
     }
   /** the connection ends after the first bytes of the answer */
-  | { kind: 'cut' };
+  | { kind: 'cut' }
+  /** a stream of these very blocks; a reply that calls tools where nothing else is said */
+  | { kind: 'reply'; blocks: readonly RawBlock[]; stopReason?: string };
 
 export interface ModelProxy {
   readonly url: string;
@@ -110,6 +113,10 @@ async function passOn(
   if (failure?.kind === 'status') {
     await failure.after;
     return answer(response, failure);
+  }
+  if (failure?.kind === 'reply') {
+    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    return void response.end(rawReply(failure.blocks, failure.stopReason ?? 'tool_use'));
   }
   const { method, url: path, headers } = incoming;
   const upstream = request({ port: to.modelPort, host: '127.0.0.1', method, path, headers });

@@ -13,6 +13,10 @@ import type {
   EventSendParams,
   EventStreamParams,
 } from '@anthropic-ai/sdk/resources/beta/sessions/events';
+import {
+  type AccumulatedEvent,
+  accumulateManagedAgentsEvent,
+} from '@anthropic-ai/sdk/lib/sessions/accumulate';
 import { conformingFetch } from './conformance.ts';
 import { docker } from './sandbox.ts';
 import type { ServerFacts } from './server.ts';
@@ -273,6 +277,17 @@ export function confirmation(callId: string, result: 'allow' | 'deny', denyMessa
 export function customResult(callId: string, text: string) {
   const content = [{ type: 'text' as const, text }];
   return { type: 'user.custom_tool_result' as const, custom_tool_use_id: callId, content };
+}
+
+/** What was shown of each event before it came, by its id, as the official accumulator sees it. */
+export function previewsIn(events: readonly StreamEvent[]): Map<string, AccumulatedEvent> {
+  const shown = new Map<string, AccumulatedEvent>();
+  for (const event of events) {
+    if (event.type !== 'event_start' && event.type !== 'event_delta') continue;
+    const id = event.type === 'event_start' ? event.event.id : event.event_id;
+    shown.set(id, accumulateManagedAgentsEvent(shown.get(id), event)!);
+  }
+  return shown;
 }
 
 /** The calls that the newest idle waits for; empty where it waits for none. */
