@@ -79,7 +79,7 @@ function withoutCalls(message: Message): Message {
 
 function resultTexts({ content }: Anthropic.ToolResultBlockParam): Block[] {
   const parts = Array.isArray(content) ? content : [];
-  const texts = parts.flatMap((part) => (part.type === 'text' ? [part] : []));
+  const texts = parts.filter((part) => part.type === 'text' && part.text.trim() !== '') as Block[];
   return texts.length > 0 ? texts : [{ type: 'text', text: '(no output)' }];
 }
 
