@@ -63,13 +63,18 @@ const CACHED = { cache_control: { type: 'ephemeral' } } as const;
 function toolResult(row: TranscriptRow): Anthropic.ToolResultBlockParam {
   if (row.toolUseId === null)
     throw new Error(`the tool result at seq ${row.seq} names no tool use`);
-  const content = (row.content ?? []) as ResultBlock[];
+  const blocks = (row.content ?? []) as ResultBlock[];
+  // A tool may say nothing; the Messages API takes no text without words.
+  const content = blocks.filter((block) => block.type !== 'text' || block.text.trim() !== '');
   const named = { type: 'tool_result' as const, tool_use_id: row.toolUseId };
   if (!row.isError) return { ...named, content };
-  return { ...named, content: content.map(asText), is_error: true };
+  const texts = content.length > 0 ? content.map(asText) : [SILENCE];
+  return { ...named, content: texts, is_error: true };
 }
 
-/** The Messages API takes nothing but text in a result that is an error. */
+const SILENCE: ResultBlock = { type: 'text', text: '(no output)' };
+
+/** The Messages API takes nothing but text in a result that is an error, and wants some. */
 function asText(block: ResultBlock): ResultBlock {
   if (block.type === 'text') return block;
   const texts = block.type === 'search_result' ? block.content.map(({ text }) => text) : [];

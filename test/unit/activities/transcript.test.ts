@@ -128,6 +128,16 @@ test('a result that is an error holds nothing but text', () => {
   ]);
 });
 
+test('a result without words is sent without a text, an error with a word of ours', () => {
+  const silent = (isError: boolean) => {
+    const content = [{ type: 'text', text: ' ' }];
+    const said = row({ type: 'agent.mcp_tool_result', content, toolUseId: 'a', isError });
+    return extendTranscript([], [user('go'), reply(use('a')), said]).at(-1)?.content;
+  };
+  expect(silent(false)).toMatchObject([{ content: [] }]);
+  expect(silent(true)).toMatchObject([{ content: [{ text: '(no output)' }], is_error: true }]);
+});
+
 test('a system message stands behind the turn it goes with, whatever was said in between', () => {
   const system = (text: string) =>
     row({ type: 'system.message', content: [{ type: 'text', text }] });
