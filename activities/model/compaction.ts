@@ -13,6 +13,7 @@ import {
 } from '../../protocol/limits.ts';
 import type { ModelEntry } from '../../protocol/models/model-catalog.ts';
 import type { TokenUsage } from '../../store/events.ts';
+import { saysSomething } from './reply-blocks.ts';
 
 type Message = Anthropic.MessageParam;
 type Block = Anthropic.ContentBlockParam;
@@ -79,7 +80,9 @@ function withoutCalls(message: Message): Message {
 
 function resultTexts({ content }: Anthropic.ToolResultBlockParam): Block[] {
   const parts = Array.isArray(content) ? content : [];
-  const texts = parts.filter((part) => part.type === 'text' && part.text.trim() !== '') as Block[];
+  const texts = parts.flatMap((part) =>
+    part.type === 'text' && saysSomething(part.text) ? [part] : [],
+  );
   return texts.length > 0 ? texts : [{ type: 'text', text: '(no output)' }];
 }
 
