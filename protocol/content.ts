@@ -20,6 +20,14 @@ export const textRequest = z.strictObject({
   text: textOf(REQUEST_BODY_BYTES_MAX, 1),
 });
 
+/**
+ * Text that somebody says. A blank one (our choice) is refused like an empty one: the Messages API
+ * takes none, so every later request of the session would fail.
+ */
+const saidRequest = textRequest.extend({
+  text: textRequest.shape.text.refine((text) => /\S/.test(text), 'expected more than blanks'),
+});
+
 const base64Data = z
   .string()
   .refine((data) => data.length % 4 === 0 && BASE64.test(data), 'expected base64');
@@ -80,7 +88,7 @@ const redactedRequest = redacted.refine(() => false, 'redacted blocks cannot be 
 
 /** Content of a `user.message` in a request. */
 export const messageContentRequest = z
-  .array(z.discriminatedUnion('type', [textRequest, image(true), document(true), redactedRequest]))
+  .array(z.discriminatedUnion('type', [saidRequest, image(true), document(true), redactedRequest]))
   .min(1)
   .max(CONTENT_BLOCKS_MAX);
 
@@ -92,7 +100,7 @@ export const resultContentRequest = z
   .max(CONTENT_BLOCKS_MAX);
 
 /** Content of a `system.message` in a request. sdk 1.11.0: 1 to 1000 text blocks. */
-export const systemContentRequest = z.array(textRequest).min(1).max(CONTENT_BLOCKS_MAX);
+export const systemContentRequest = z.array(saidRequest).min(1).max(CONTENT_BLOCKS_MAX);
 
 /** Content of a message in a response. */
 export const messageContent = z.array(

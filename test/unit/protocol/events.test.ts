@@ -82,6 +82,7 @@ describe('a send', () => {
 
   test.each<[object, string]>([
     [{ type: 'text', text: '' }, 'text'],
+    [{ type: 'text', text: ' \n\t' }, 'text'],
     [{ type: 'redacted' }, ''],
     [{ type: 'tool_use' }, 'type'],
     [image({ type: 'base64', media_type: 'image/bmp', data: 'aaaa' }), 'source.media_type'],
