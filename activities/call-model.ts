@@ -80,6 +80,8 @@ export async function callModel(
     events: [spanStart],
   });
   if (begun.outcome === 'ended') return { kind: 'ended' };
+  // Nobody waits for this attempt any more.
+  if (begun.outcome === 'overtaken') return { kind: 'interrupted' };
   if (begun.outcome === 'nothing_new') return { kind: 'nothing_new', seq: begun.seq };
   if (begun.outcome === 'budget_reached' || begun.outcome === 'rounds_reached') {
     return { kind: begun.outcome };
@@ -92,7 +94,8 @@ export async function callModel(
   const previews = new PreviewWriter(deps.previews, { sessionId, threadId, key }, begun.seq);
   const messages = deps.transcripts.extend(threadId, known, begun.rows);
   return whileBeating(async () => {
-    const named = { input, number, stepKey, key, spanStartId, modelId: agent.model.id };
+    const { turn } = input;
+    const named = { input, turn, number, stepKey, key, spanStartId, modelId: agent.model.id };
     const of = { input, key, isTurnStart: input.round === 1 };
     const listed = await mcpToolsOf(deps, agent, of).catch((error: unknown) =>
       closeAttempt(deps, named, error),
@@ -173,6 +176,7 @@ async function appendReply(
   const answer = await appendEvents<ReplyFacts>(deps.sql, {
     sessionId: input.sessionId,
     stepKey: attempt.stepKey,
+    turn: attempt.turn,
     events: [...events, spanEnd({ ...names, startId: attempt.spanStartId }, false, own)],
     result: { ...result },
     usage,
@@ -184,6 +188,7 @@ async function appendReply(
       : { idle: { ...idleOf(step, stop), unless_messages: true, flush: false } }),
   });
   if (answer.outcome === 'ended') return { kind: 'ended' };
+  if (answer.outcome === 'overtaken') return { kind: 'interrupted' };
   if (answer.outcome === 'repeated') await closeSuperseded(deps, attempt);
   if (answer.outcome === 'appended') {
     // An interrupt that waits already will stop the turn before its calls.

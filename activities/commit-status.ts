@@ -4,7 +4,7 @@
 
 import { isConnectionLoss } from '../store/database.ts';
 import { appendEvents, type IdleCommit, stepEvent } from '../store/events.ts';
-import { findModelError, findOpenSpans } from '../store/model-context.ts';
+import { endTurn, findModelError, findOpenSpans } from '../store/model-context.ts';
 import type { ActivityDeps } from './deps.ts';
 import { idleOf, type IdleStop, waitingIdle } from './idle-events.ts';
 import type { CommitStatusInput, CommitStatusResult } from './messages.ts';
@@ -17,20 +17,40 @@ export async function commitStatus(
   input: CommitStatusInput,
 ): Promise<CommitStatusResult> {
   const isWait = input.reason.type === 'requires_action';
-  const calls = isWait ? [] : input.calls.filter((call) => call.isElsewhere !== true);
+  const open = isWait ? [] : await openCalls(deps, input);
+  const calls = open.filter((call) => call.isElsewhere !== true);
   const isHere = input.host === deps.hostId || deps.sandbox?.has(input.sessionId) === true;
   const isStopped = isHere && (await cancelCalls(deps, { ...input, calls }).catch(notHere));
-  if (!isWait) await answerCalls(deps, { ...input, reason: 'interrupted' });
-  const open = await findOpenSpans(deps.sql, input.sessionId, input.threadId);
+  await answerCalls(deps, { ...input, calls: open, reason: 'interrupted' });
+  const spans = await findOpenSpans(deps.sql, input.sessionId, input.threadId);
   const answer = await appendEvents(deps.sql, {
     sessionId: input.sessionId,
     stepKey: input.stepKey,
-    events: open.map((startId) => spanEnd({ ...input, startId }, null)),
+    events: spans.map((startId) => spanEnd({ ...input, startId }, null)),
     idle: idleCommit(input, await errorOf(deps, input)),
   });
   if (answer.outcome === 'ended') return { kind: 'ended' };
   const mayRun = calls.length > 0 && !isStopped;
   return { kind: 'went_idle', ...answer.result, ...(mayRun ? { mayRun } : {}) };
+}
+
+/**
+ * The calls that the workflow knows, and those of a reply that came when nobody waited for it any
+ * more: after this, none comes. A pause ends no turn.
+ */
+async function openCalls(
+  deps: ActivityDeps,
+  input: CommitStatusInput,
+): Promise<CommitStatusInput['calls']> {
+  if (input.reason.type === 'budget_reached') return input.calls;
+  const late = await endTurn(deps.sql, input);
+  const unknown = late.filter(({ id }) => input.calls.every((call) => call.id !== id));
+  return [
+    ...input.calls,
+    ...unknown.map(({ id, answeredBy }) =>
+      answeredBy === 'sandbox' ? { id } : { id, isElsewhere: true as const },
+    ),
+  ];
 }
 
 /** An interrupt does not wait for an engine that is away, only for the log. */

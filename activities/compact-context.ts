@@ -46,9 +46,11 @@ export async function compactContext(
   if (begun.outcome === 'budget_reached' || begun.outcome === 'ended') {
     return { kind: begun.outcome };
   }
+  if (begun.outcome === 'overtaken') return { kind: 'interrupted' };
   if (begun.outcome !== 'begun') throw new Error(`no compaction can be ${begun.outcome}`);
   const modelId = begun.agent.model.id;
-  const attempt = { input: names, number, stepKey, key, spanStartId: spanStart.id, modelId };
+  const spanStartId = spanStart.id;
+  const attempt = { input: names, turn, number, stepKey, key, spanStartId, modelId };
   const messages = deps.transcripts.read(begun.rows);
   return whileBeating(async () => {
     // The same tools as ever: the provider's cache knows the conversation with them.
@@ -112,6 +114,7 @@ async function appendSummary(
   const answer = await appendEvents<{ tokens: [number, number] }>(deps.sql, {
     sessionId: attempt.input.sessionId,
     stepKey: attempt.stepKey,
+    turn: attempt.turn,
     events: [
       spanEnd({ ...attempt.input, startId: attempt.spanStartId }, false, usage),
       stepEvent(step, 0, { type: 'agent.thread_context_compacted' }, { summary }),
@@ -121,5 +124,6 @@ async function appendSummary(
     usage,
   });
   if (answer.outcome === 'ended') return { kind: 'ended' };
+  if (answer.outcome === 'overtaken') return { kind: 'interrupted' };
   return { kind: 'compacted', tokens: answer.result.tokens };
 }

@@ -102,6 +102,8 @@ export type ReadAnswersResult =
 
 export interface CommitStatusInput extends SessionRef {
   stepKey: string;
+  turn: number;
+  round: number;
   reason: IdleReason;
   /** Calls that may lack a result; each gets an error result, unless they are waited for */
   calls: { id: string; isElsewhere?: true }[];

@@ -27,6 +27,7 @@ import { StreamedInputs } from './model/streamed-inputs.ts';
 /** What names an attempt; `key` names what it generates, so that two never mix under one id. */
 export interface ModelAttempt {
   input: SessionRef;
+  turn: number;
   number: number;
   stepKey: string;
   key: string;
@@ -79,6 +80,7 @@ export async function refuseAttempt(
   await appendEvents(deps.sql, {
     sessionId,
     stepKey: `${attempt.key}.end`,
+    turn: attempt.turn,
     events: [{ ...end, private: { error } }],
   });
   throw ApplicationFailure.create({
@@ -110,6 +112,7 @@ export async function closeAttempt(
     await appendEvents(deps.sql, {
       sessionId: input.sessionId,
       stepKey: `${attempt.key}.end`,
+      turn: attempt.turn,
       events: [spanEnd(span, null)],
     });
     return { kind: 'interrupted' };
@@ -119,7 +122,9 @@ export async function closeAttempt(
     // Told only where no compaction can make it fit.
     const error = { type: 'model_request_failed_error', message: OVERFLOW };
     const events = [{ ...spanEnd(span, true), private: { error } }];
-    await appendEvents(deps.sql, { ...input, stepKey: `${attempt.key}.end`, events });
+    const { sessionId } = input;
+    const stepKey = `${attempt.key}.end`;
+    await appendEvents(deps.sql, { sessionId, stepKey, turn: attempt.turn, events });
     return { kind: 'overflowed' };
   }
   const failure = modelFailure(described);
@@ -135,6 +140,7 @@ export async function closeAttempt(
   await appendEvents(deps.sql, {
     sessionId: input.sessionId,
     stepKey: `${attempt.key}.end`,
+    turn: attempt.turn,
     events: [
       { ...spanEnd(span, true), private: { error: { type: clean.type, message: clean.message } } },
       ...(isLast ? [] : retryingEvents(attempt, clean.type, clean.message)),

@@ -60,10 +60,16 @@ export interface Append {
   idle?: IdleCommit;
 }
 
+/** The end of a model request, which is not taken once its turn is over. */
+export interface RequestEnd extends Append {
+  turn: number;
+}
+
 export interface IdleCommit {
   /**
    * Stop reason of the events. The log names the calls of `requires_action`, which no interrupt or
-   * answer may be waiting behind, and makes an `end_turn` over the cap `budget_reached`.
+   * answer may be waiting behind, makes an `end_turn` over the cap `budget_reached`, and pauses for
+   * a `budget_reached` only while the cap is still reached.
    */
   stop: StopReason['type'];
   /** Only if the session is idle and waits for answers still */
@@ -95,14 +101,25 @@ export type AppendAnswer<R> =
   /** The session was archived or deleted: nothing was written, nothing more may be */
   | { outcome: 'ended' };
 
+/** An attempt that its engine had given up; the turn ended without it, and nothing was written */
+export type Overtaken = { outcome: 'overtaken' };
+
 /**
  * Appends a step's events, all or nothing, once: a repetition of the step key writes nothing and
  * gets the first answer. One round trip.
  */
 export async function appendEvents<R = unknown>(
   sql: Database,
+  append: RequestEnd,
+): Promise<AppendAnswer<R> | Overtaken>;
+export async function appendEvents<R = unknown>(
+  sql: Database,
   append: Append,
-): Promise<AppendAnswer<R>> {
+): Promise<AppendAnswer<R>>;
+export async function appendEvents<R = unknown>(
+  sql: Database,
+  append: Append & { turn?: number },
+): Promise<AppendAnswer<R> | Overtaken> {
   // What containers and models say may hold what the database cannot.
   const argument = storableJson({
     session_id: append.sessionId,
@@ -110,6 +127,7 @@ export async function appendEvents<R = unknown>(
     events: append.events,
     result: append.result ?? {},
     status: append.status ?? null,
+    ...(append.turn === undefined ? {} : { turn: append.turn }),
     ...(append.usage === undefined ? {} : { usage: append.usage }),
     ...(append.isCompaction === undefined ? {} : { is_compaction: true }),
     ...(append.searches === undefined ? {} : { searches: append.searches }),
@@ -119,7 +137,7 @@ export async function appendEvents<R = unknown>(
       : { takes: append.takes, announcing: append.announcing ?? [] }),
     ...(append.idle === undefined ? {} : { idle: { always: false, again: false, ...append.idle } }),
   });
-  const [row] = await sql<{ answer: AppendAnswer<R> }[]>`
+  const [row] = await sql<{ answer: AppendAnswer<R> | Overtaken }[]>`
     select append_events(${sql.json(argument as never)}) as answer`;
   return row!.answer;
 }

@@ -56,6 +56,8 @@ export type ModelCallBegun =
     }
   /** An earlier attempt finished the step: its answer */
   | { outcome: 'done'; result: Record<string, unknown> }
+  /** The turn ended without this attempt, which its engine had given up */
+  | { outcome: 'overtaken' }
   /** A turn was to start and nothing waits */
   | { outcome: 'nothing_new'; seq: number }
   /** The budget allows no further request */
@@ -199,6 +201,20 @@ export async function countFailedRequests(
      where session_id = ${sessionId} and starts_with(step_key, ${`${stepKey}.a`})
        and step_key <> ${`${key}.end`}`;
   return row!.count;
+}
+
+/**
+ * Ends a turn for every model request of it: from now on none is taken. Answers the calls of the
+ * round that have no result, as its reply names them. Repeatable.
+ */
+export async function endTurn(
+  sql: Database,
+  end: { sessionId: string; turn: number; round: number },
+): Promise<{ id: string; answeredBy: string }[]> {
+  const { sessionId, turn, round } = end;
+  const [row] = await sql<{ calls: { id: string; answeredBy: string }[] }[]>`
+    select end_turn(${sql.json({ session_id: sessionId, turn, round })}) as calls`;
+  return row!.calls;
 }
 
 /** What the newest failed model request of a thread was told; null where none failed. */

@@ -63,7 +63,11 @@ export async function updateSession(
   });
 }
 
+/** Locks first and reads then: a statement that waits for a lock has looked elsewhere before it. */
 async function lockRow(tx: Database, key: SessionKey): Promise<UpdatableRow | undefined> {
+  await tx`
+    select 1 from sessions
+     where id = ${key.sessionId} and workspace_id = ${key.workspaceId} for update`;
   const [row] = await tx<UpdatableRow[]>`
     select agent, is_unpriced, is_held, consumed_cost(s, clock_timestamp())::text as consumed,
            status = 'idle' and stop_reason is not distinct from 'budget_reached' as is_paused,
@@ -71,7 +75,7 @@ async function lockRow(tx: Database, key: SessionKey): Promise<UpdatableRow | un
              select 1 from events e where e.session_id = s.id and e.processed_at is null
                 and e.type = 'user.message')) as is_at_work
       from sessions s
-     where id = ${key.sessionId} and workspace_id = ${key.workspaceId} for update`;
+     where id = ${key.sessionId} and workspace_id = ${key.workspaceId}`;
   return row;
 }
 

@@ -32,6 +32,8 @@ export interface SessionState {
   pausedFrom: 'idle' | 'model' | null;
   /** The budget was raised or removed while the pause was being committed */
   isResumed: boolean;
+  /** Pauses so far: a budget may be reached twice before the same request */
+  pauses: number;
   /** Newest client message we were told of, and newest that a model call has read */
   messagesThrough: number;
   consumedThrough: number;
@@ -63,7 +65,10 @@ export type Step =
       kind: 'go_idle';
       turn: number;
       round: number;
-      /** Newest interrupt or answer known when the step was taken: tells two of a turn apart */
+      /**
+       * Newest interrupt or answer known when the step was taken, or the pauses before it: tells
+       * two of a turn apart
+       */
       through: number;
       reason: IdleReason;
       calls: PendingCall[];
@@ -100,6 +105,7 @@ export function newSessionState(turn: number): SessionState {
     closing: null,
     pausedFrom: null,
     isResumed: false,
+    pauses: 0,
     messagesThrough: 0,
     consumedThrough: 0,
     interruptsThrough: 0,
@@ -186,8 +192,10 @@ export function nextStep(state: SessionState, run: RunFacts): Step {
     case 'tools':
     case 'waiting':
       return nextOfCalls(state);
-    case 'closing':
-      return { ...idle, reason: state.closing! };
+    case 'closing': {
+      const isPause = state.closing!.type === 'budget_reached';
+      return { ...idle, reason: state.closing!, ...(isPause ? { through: state.pauses } : {}) };
+    }
     case 'paused':
       return { kind: 'await_user' };
   }
@@ -316,7 +324,9 @@ function applyIdle(
   }
   const next: SessionState = { ...reported, calls: [], closing: null, isResumed: false };
   if (reason === 'budget_reached') {
-    return state.isResumed ? resume({ ...next, phase: 'paused' }) : { ...next, phase: 'paused' };
+    const paused: SessionState = { ...next, phase: 'paused', pauses: state.pauses + 1 };
+    // Not idle: the log found the budget raised or removed, and paused nothing.
+    return state.isResumed || result.idle !== true ? resume(paused) : paused;
   }
   return {
     ...next,

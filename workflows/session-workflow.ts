@@ -201,6 +201,8 @@ class SessionRun {
       ...this.#ref,
       ...(host === null ? {} : { host }),
       stepKey: `t${step.turn}.r${step.round}.idle.${step.reason.type}.${step.through}`,
+      turn: step.turn,
+      round: step.round,
       reason: step.reason,
       calls,
     });

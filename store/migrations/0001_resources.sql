@@ -87,6 +87,7 @@ create table sessions (
   last_seq           bigint not null default 0,
   last_position      bigint not null default 0,
   turn               integer not null default 0,
+  turn_over          integer not null default 0,  -- newest turn that nothing may be added to
   compacted_position bigint not null default 0,   -- the conversation begins here (a summary)
 
   input_tokens              bigint not null default 0,

@@ -1,9 +1,11 @@
 -- appendEvents (store/events.ts documents the argument). Outcomes: appended, repeated (the step is
--- done: its stored result), ended (archived or deleted: nothing was written).
+-- done: its stored result), ended (archived or deleted: nothing was written), overtaken (its turn is
+-- over: nothing was written either).
 
 -- Whether a turn may end, or pause, now: a message that came in meanwhile keeps it going (but not
--- one behind an interrupt), and an interrupt or an answer comes before a wait for answers.
-create function may_go_idle(s sessions, idle jsonb) returns boolean
+-- one behind an interrupt), and an interrupt or an answer comes before a wait for answers. A budget
+-- that was raised or removed meanwhile pauses nothing.
+create function may_go_idle(s sessions, idle jsonb, at timestamptz) returns boolean
 language plpgsql stable as $$
 declare
   messages    boolean;
@@ -16,6 +18,9 @@ begin
   if idle ->> 'stop' = 'requires_action' then
     return not interrupts and s.wake_at is null and open_waits(s) <> '[]'
        and (s.status = 'idle' or not (idle ->> 'again')::boolean);
+  end if;
+  if idle ->> 'stop' = 'budget_reached' then
+    return is_over_budget(s, at);
   end if;
   return interrupts or not messages or not (idle ->> 'unless_messages')::boolean;
 end $$;
@@ -41,8 +46,12 @@ begin
     s.waits := '{}';
     s.wake_at := null;
     s.is_held := why = 'budget_reached';
+    if not s.is_held then
+      s.turn_over := s.turn;
+    end if;
     -- An interrupt that found nothing to stop.
-    if s.status = 'idle' and not (idle ->> 'always')::boolean then
+    if s.status = 'idle' and s.stop_reason is distinct from 'requires_action'
+       and not (idle ->> 'always')::boolean then
       return s;
     end if;
   end if;
@@ -111,6 +120,10 @@ begin
       return jsonb_build_object('outcome', 'repeated', 'result', stored);
     end if;
   end if;
+  -- An attempt that its engine gave up comes late: the turn ended without it.
+  if (p ->> 'turn')::integer <= s.turn_over then
+    return jsonb_build_object('outcome', 'overtaken');
+  end if;
 
   at := date_trunc('milliseconds', clock_timestamp());   -- as precise as what is served
   before := s.last_seq;
@@ -154,7 +167,7 @@ begin
   if p ? 'waits' then
     s.waits := s.waits || (p -> 'waits');
   end if;
-  if p ? 'idle' and may_go_idle(s, p -> 'idle') then
+  if p ? 'idle' and may_go_idle(s, p -> 'idle', at) then
     s := go_idle(s, p -> 'idle', at);
     idled := true;
   end if;
@@ -177,6 +190,7 @@ begin
   update sessions set
     last_seq = s.last_seq, last_position = s.last_position, status = s.status,
     stop_reason = s.stop_reason, waits = s.waits, wake_at = s.wake_at, is_held = s.is_held,
+    turn_over = s.turn_over,
     input_tokens = s.input_tokens, output_tokens = s.output_tokens,
     cache_read_input_tokens = s.cache_read_input_tokens,
     cache_creation_5m_tokens = s.cache_creation_5m_tokens,
@@ -191,4 +205,23 @@ begin
     perform pg_notify('holdfast_events', s.id || ' ' || s.last_seq);
   end if;
   return jsonb_build_object('outcome', 'appended', 'result', answer);
+end $$;
+
+-- endTurn: from here on no model request of the turn is taken. Answers the calls of the round that
+-- have no result; a reply that came too late may have asked for some that nobody knows.
+create function end_turn(p jsonb) returns jsonb
+language plpgsql as $$
+declare
+  t     integer := (p ->> 'turn')::integer;
+  base  text := 't' || t || '.r' || (p ->> 'round');
+begin
+  update sessions set turn = greatest(turn, t), turn_over = greatest(turn_over, t)
+   where id = p ->> 'session_id';
+  return (
+    select coalesce(jsonb_agg(c), '[]')
+      from steps s, jsonb_array_elements(coalesce(s.result -> 'calls', '[]')) c
+     where s.session_id = p ->> 'session_id'
+       and (s.step_key = base or starts_with(s.step_key, base || '.c'))
+       and not exists (select 1 from steps r
+                        where r.session_id = s.session_id and r.step_key = c ->> 'id'));
 end $$;

@@ -1,7 +1,8 @@
 -- beginModelCall: the first append of a model call and everything the call reads, in one lock and
 -- one round trip, so that what is consumed is exactly what is sent. Outcomes: begun, done (an
--- earlier attempt finished the step: its answer), nothing_new, budget_reached, rounds_reached,
--- ended. A compaction reads what was processed, and consumes nothing.
+-- earlier attempt finished the step: its answer), overtaken (the turn ended without this attempt),
+-- nothing_new, budget_reached, rounds_reached, ended. A compaction reads what was processed, and
+-- consumes nothing.
 create function begin_model_call(p jsonb) returns jsonb
 language plpgsql as $$
 declare
@@ -22,6 +23,8 @@ begin
   select result into stored from steps where session_id = s.id and step_key = p ->> 'step_key';
   if found then
     return jsonb_build_object('outcome', 'done', 'result', stored);
+  elsif (p ->> 'turn')::integer <= s.turn_over then
+    return jsonb_build_object('outcome', 'overtaken');
   end if;
   is_start := s.turn < (p ->> 'turn')::integer;
   select max(seq), bool_or(type = 'user.message') into waiting, news from events

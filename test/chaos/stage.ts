@@ -3,8 +3,15 @@
 // of its stream that survives everything.
 
 import Anthropic from '@anthropic-ai/sdk';
+import type { SessionCreateParams } from '@anthropic-ai/sdk/resources/beta/sessions/sessions';
 import { conformingFetch } from '../helpers/conformance.ts';
-import { message, MODEL, type SessionEvent, type StreamEvent } from '../helpers/scene.ts';
+import {
+  message,
+  MODEL,
+  type SceneOptions,
+  type SessionEvent,
+  type StreamEvent,
+} from '../helpers/scene.ts';
 import { type Place, ResumingReader } from './resuming-reader.ts';
 
 /** What the model is told to do, one message a turn (docs/scripted-model.md). */
@@ -36,7 +43,7 @@ export class Stage {
     this.#environmentId = ids.environment;
   }
 
-  static async open(place: Place): Promise<Stage> {
+  static async open(place: Place, options: SceneOptions = {}): Promise<Stage> {
     const client = new Anthropic({
       baseURL: place.urls[0]!,
       apiKey: place.apiKey,
@@ -47,12 +54,23 @@ export class Stage {
       name: 'an agent',
       model: MODEL,
       tools: [{ type: 'agent_toolset_20260401' }],
+      ...options.agent,
     });
     const environment = await client.beta.environments.create({
       name: `for ${agent.id}`,
-      config: { type: 'cloud', networking: { type: 'limited' } },
+      config: { type: 'cloud', networking: options.networking ?? { type: 'limited' } },
     });
     return new Stage(place, client, { agent: agent.id, environment: environment.id });
+  }
+
+  /** A new session of the stage's agent in its environment. */
+  async newSession(fields: Partial<SessionCreateParams> = {}): Promise<string> {
+    const session = await this.client.beta.sessions.create({
+      agent: this.#agentId,
+      environment_id: this.#environmentId,
+      ...fields,
+    });
+    return session.id;
   }
 
   /** A new session for each story, none of them begun. */
@@ -61,12 +79,7 @@ export class Stage {
   }
 
   async #newPerformance(story: Story): Promise<Performance> {
-    const session = await this.client.beta.sessions.create({
-      agent: this.#agentId,
-      environment_id: this.#environmentId,
-      title: story.name,
-    });
-    return new Performance(this, session.id, story);
+    return new Performance(this, await this.newSession({ title: story.name }), story);
   }
 
   /** The log of a story that nothing disturbed; performed once, then remembered. */

@@ -166,8 +166,13 @@ class ScriptedMcpServer implements TestMcpServer {
       return { ...text('it did not work'), isError: true };
     });
     const annotations = { readOnlyHint: true, idempotentHint: true };
-    const count = { description: 'How often this was called.', annotations };
-    server.registerTool('count', count, () => text(String(this.#count('count'))));
+    const inputSchema = { ms: z.number().optional() };
+    const count = { description: 'How often this was called.', annotations, inputSchema };
+    server.registerTool('count', count, async ({ ms = 0 }) => {
+      const times = this.#count('count');
+      if (ms > 0) await new Promise((resolve) => setTimeout(resolve, ms));
+      return text(String(times));
+    });
   }
 
   #registerAdded(server: McpServer, name: string): void {
