@@ -118,6 +118,11 @@ describe('a field', () => {
       /events\.0\.type/,
     ],
     [
+      'of nothing but blanks',
+      () => send([message(' \n')]),
+      /events\.0\.content\.0\.text: expected more than blanks/,
+    ],
+    [
       'of too much metadata',
       () =>
         create({
@@ -135,10 +140,6 @@ describe('a field', () => {
     for (const [call, name] of [
       [() => create({ budget: { amount: '1', currency: 'USD' } }), /budget/],
       [() => create({ vault_ids: ['vlt_01aaaaaaaaaaaaaaaaaaaaaa'] }), /vault_ids/],
-      [
-        () => send([{ type: 'system.message', content: [{ type: 'text', text: 'x' }] }]),
-        /events\.0/,
-      ],
       [
         () => send([{ type: 'user.tool_confirmation', tool_use_id: 'sevt_01', result: 'allow' }]),
         /events\.0/,
