@@ -1,7 +1,7 @@
 // A running hash of JSON values that can be read after each of them: of two lanes of 32 bits, the
 // second turned as it goes. It walks the values as they are, as writing thousands of small blocks
 // down for a cryptographic hash took four times as long (1.2 ms instead of 0.3 at 1,000 calls).
-// Promise: equal values in equal order give equal hashes; others differ but for chance (2^-64).
+// Promise: equal values in equal order give equal hashes; others differ but for chance (2^-53).
 
 /** Multipliers of the lanes: the prime of FNV-1a, and one of xxHash. */
 const FIRST_PRIME = 0x01000193;
@@ -18,8 +18,9 @@ export class PrefixHash {
   #second = 0x9e3779b1 | 0;
 
   /** The hash of everything added so far. */
-  get soFar(): string {
-    return `${(this.#first >>> 0).toString(36)}.${(this.#second >>> 0).toString(36)}`;
+  get soFar(): number {
+    // As many bits as a number holds exactly; making texts of them took longer than the hashing.
+    return (this.#first >>> 0) * 2 ** 21 + (this.#second >>> 11);
   }
 
   /** Adds a value from JSON; breakpoints are no part of a prefix, they move between requests. */

@@ -33,7 +33,7 @@ const RUNS: ReadonlySet<unknown> = new Set(['tool_use', 'tool_result']);
 
 export class PromptCache {
   /** by hash of the prefix, the one used last at the end */
-  readonly #entries = new Map<string, Entry>();
+  readonly #entries = new Map<number, Entry>();
 
   /** Looks a prompt up and writes what its breakpoints ask for; lifetimes count from `nowMs`. */
   use(prompt: Prompt, nowMs: number): CacheUse {
@@ -44,7 +44,7 @@ export class PromptCache {
     }
     if (marked.length === 0) return { readChars: 0, shortChars: 0, longChars: 0 };
     const windows = marked.map((at) => lookback(blocks, at)).toReversed();
-    const hashes = prefixHashes(prompt, new Set(windows.flat()));
+    const hashes = prefixHashes(prompt, windows.flat());
     const hit = windows.flat().find((at) => this.#isLive(hashes.get(at)!, nowMs));
     const readChars = hit === undefined ? 0 : blocks[hit]!.endChars;
     if (hit !== undefined) this.#keep(hashes.get(hit)!, undefined, nowMs);
@@ -59,12 +59,12 @@ export class PromptCache {
     return { readChars, longChars: longEnd - readChars, shortChars: end - longEnd };
   }
 
-  #isLive(hash: string, nowMs: number): boolean {
+  #isLive(hash: number, nowMs: number): boolean {
     return (this.#entries.get(hash)?.expiresAtMs ?? 0) > nowMs;
   }
 
   /** Begins the lifetime of an entry anew: its own one, which a longer one replaces. */
-  #keep(hash: string, asked: CacheTtl | undefined, nowMs: number): void {
+  #keep(hash: number, asked: CacheTtl | undefined, nowMs: number): void {
     const known = this.#isLive(hash, nowMs) ? this.#entries.get(hash)!.ttl : undefined;
     const ttl = known === '1h' ? known : (asked ?? known ?? '5m');
     this.#entries.delete(hash);
@@ -99,10 +99,12 @@ function typeOf({ value }: PromptBlock): unknown {
 /** Hashes of the prefixes that end with the wanted blocks, by index. */
 function prefixHashes(
   { blocks, settings }: Prompt,
-  wanted: ReadonlySet<number>,
-): Map<number, string> {
-  const hashes = new Map<number, string>();
-  const last = Math.max(...wanted);
+  wanted: readonly number[],
+): Map<number, number> {
+  const hashes = new Map<number, number>();
+  const ends = [...new Set(wanted)].toSorted((a, b) => a - b);
+  const last = ends.at(-1)!;
+  let next = 0;
   const hash = new PrefixHash();
   hash.add(settings.model);
   let before: PromptBlock['section'] = 'tools';
@@ -114,7 +116,9 @@ function prefixHashes(
     // The same text said by another is another prompt.
     hash.add(section);
     hash.add(value);
-    if (wanted.has(at)) hashes.set(at, hash.soFar);
+    if (at !== ends[next]) continue;
+    next += 1;
+    hashes.set(at, hash.soFar);
   }
   return hashes;
 }

@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { PrefixHash } from '../../../scripted-model/prefix-hash.ts';
 
-function hashOf(...values: unknown[]): string {
+function hashOf(...values: unknown[]): number {
   const hash = new PrefixHash();
   for (const value of values) hash.add(value);
   return hash.soFar;
