@@ -20,10 +20,10 @@ const WINDOW_TOKENS = 180_000;
 /** 10,000 tokens by the scripted model's estimate; three quarters of what stays in a result */
 const OUTPUT_CHARS = 40_000;
 const BIG_ROUNDS = 17;
-const ROUNDS_AFTER = 5;
+const ROUNDS_AFTER = 12;
 const TOKENS_WANTED = 150_000;
 /** rounds whose median stands for those before */
-const COMPARED_ROUNDS = 5;
+const COMPARED_ROUNDS = 10;
 const LAST_WORDS = 'All of it ran.';
 
 interface Tokens {
@@ -92,7 +92,7 @@ async function compactOnce(bench: Bench, sessions: Sessions): Promise<Compaction
     stepMs: arrivals[at + 1]! - summary.received_at_ms,
     modelMs: summary.ended_at_ms! - summary.received_at_ms,
     roundsBeforeMs: rounds(at - COMPARED_ROUNDS, at),
-    roundsAfterMs: rounds(at + 2, at + 2 + COMPARED_ROUNDS - 1),
+    roundsAfterMs: rounds(at + 2, at + 2 + COMPARED_ROUNDS),
   };
 }
 
