@@ -1,6 +1,6 @@
 -- appendEvents (store/events.ts documents the argument). Outcomes: appended, repeated (the step is
--- done: its stored result), ended (archived or deleted: nothing was written), overtaken (its turn is
--- over: nothing was written either).
+-- done: its stored result), ended (archived or deleted: nothing was written), overtaken (its turn
+-- is over: nothing was written either).
 
 -- Whether a turn may end, or pause, now: a message that came in meanwhile keeps it going (but not
 -- one behind an interrupt), and an interrupt or an answer comes before a wait for answers. A budget

@@ -1,6 +1,7 @@
 // The steps that no container journals, killed in their middle: a conversation that is compacted, a
 // call that is judged, a page that is fetched, a tool of an MCP server, a pause for the budget, a
-// client's result. What may be repeated is; what may not is never made twice, and the model is told.
+// client's result. What may be repeated is; what may not is never made twice, and the model hears
+// of it.
 
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -304,7 +305,7 @@ const answered: Dialogue = async (stage, disturb) => {
 };
 
 const DIALOGUES: [string, Dialogue, Place, number][] = [
-  ['a pause for the budget is committed', paused, 'before the pause', 400],
+  ['a pause for the budget is committed', paused, 'before the pause', 700],
   ['a budget is raised at its pause', paused, 'the raise', 400],
   ['the result of a custom tool arrives', answered, 'the result', 400],
 ];

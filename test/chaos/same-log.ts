@@ -19,6 +19,8 @@ export interface PlainLog {
 
 const ID = /^(sevt|sthr|sesn|agent|env)_[0-9A-Za-z]+$/;
 const TIMES = new Set(['processed_at', 'created_at', 'active_seconds']);
+/** A time within a text, as the web tools say when they fetched a page. */
+const TIME_WITHIN = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g;
 /** Token counts: another result for the model is another number of tokens. */
 const COUNTS = new Set(['usage', 'model_usage']);
 
@@ -88,14 +90,29 @@ function inOrderOfCalls(events: readonly SessionEvent[]): SessionEvent[] {
 function plain(value: unknown, numbers: Map<string, string>, isLossy: boolean): unknown {
   if (typeof value === 'string') {
     const kind = ID.exec(value)?.[1];
-    if (kind === undefined) return value;
+    if (kind === undefined) return value.replace(TIME_WITHIN, 'a time');
     if (!numbers.has(value)) numbers.set(value, `${kind} ${numbers.size + 1}`);
     return numbers.get(value);
   }
   if (Array.isArray(value)) return value.map((item) => plain(item, numbers, isLossy));
   if (typeof value !== 'object' || value === null) return value;
-  const kept = Object.entries(value)
+  const kept = Object.entries(withoutCache(value))
     .filter(([key]) => !TIMES.has(key) && !(isLossy && COUNTS.has(key)))
     .sort(([a], [b]) => (a < b ? -1 : 1));
   return Object.fromEntries(kept.map(([key, inner]) => [key, plain(inner, numbers, isLossy)]));
+}
+
+/**
+ * Which part of what a model reads comes from its provider's cache depends on everybody's requests,
+ * and on whether the scripted model was killed as well; how much it reads does not.
+ */
+function withoutCache(value: object): object {
+  if (!('input_tokens' in value)) return value;
+  const { list_cost: _, ...usage } = value as { list_cost?: unknown } & Record<string, unknown>;
+  const kinds = Object.entries(usage).filter(([key]) => /^cache_|^input_tokens$/.test(key));
+  const read = kinds.flatMap(([, count]) =>
+    typeof count === 'number' ? count : (Object.values(count as object) as number[]),
+  );
+  const rest = Object.entries(usage).filter(([key]) => !/^cache_|^input_tokens$/.test(key));
+  return { ...Object.fromEntries(rest), read_tokens: read.reduce((sum, count) => sum + count, 0) };
 }

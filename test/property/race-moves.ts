@@ -39,7 +39,7 @@ export type WorkflowMove = Timing & {
   do: 'step';
   end: RequestEnd;
   reply: Reply;
-  /** A second attempt of the same step at the same time: the first one lost touch with the engine */
+  /** A second attempt of the step at the same time: the first lost touch with the engine */
   isTwice: boolean;
 };
 

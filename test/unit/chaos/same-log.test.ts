@@ -93,3 +93,13 @@ test('a lost call is the same log only as one that was lost', () => {
   expect(found.lines).toEqual(plainLog(losing(performed(), positions), true).lines);
   expect(found.traces.lostCalls).toBe(1);
 });
+
+test('what a provider has in its cache is another matter than how much it reads', () => {
+  const reading = (usage: object) =>
+    performed((log) => log.with(4, { ...log[4]!, model_usage: { output_tokens: 7, ...usage } }));
+  const cold = { input_tokens: 1, cache_creation_input_tokens: 5, cache_read_input_tokens: 0 };
+  const warm = { input_tokens: 1, cache_creation_input_tokens: 1, cache_read_input_tokens: 4 };
+  expect(linesOf(reading(warm))).toEqual(linesOf(reading(cold)));
+  const more = { ...warm, input_tokens: 2 };
+  expect(linesOf(reading(more))).not.toEqual(linesOf(reading(cold)));
+});

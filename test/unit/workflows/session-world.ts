@@ -331,6 +331,7 @@ export class SessionWorld {
     if (reason === 'requires_action') {
       if (interrupts || this.isWaking || this.openWaits.length === 0) return this.#report(false);
     } else {
+      if (reason === 'budget_reached' && this.cost < this.cap) return this.#report(false);
       if (this.#waits('user.message') && !interrupts && options.unlessMessages) {
         return this.#report(false);
       }
