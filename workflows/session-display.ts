@@ -32,11 +32,13 @@ export class SessionDisplay {
       this.#steps.push(line);
       if (this.#steps.length > STEPS_SHOWN) this.#steps.shift();
     }
+    // A step says where it stands; the state follows only when it is done.
+    const { turn, round } = 'turn' in step ? step : state;
     setCurrentDetails(
       [
         // A run that continued another has no summary of its own: the title stands here too.
         ...(this.#start.shownAs === undefined ? [] : [`### ${this.#start.shownAs}`, '']),
-        `**${this.#status}** · turn ${state.turn} · round ${state.round}`,
+        `**${this.#status}** · turn ${turn} · round ${round}`,
         `- ${state.tokensIn} tokens in, ${state.tokensOut} out`,
         `- session \`${this.#start.sessionId}\` · \`GET /v1/sessions/${this.#start.sessionId}\``,
         `- agent \`${this.#start.agentId}\``,
