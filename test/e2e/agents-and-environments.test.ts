@@ -108,7 +108,6 @@ describe('an agent', () => {
       client.beta.agents.create({ name: 'x', model: MODEL, ...fields } as never);
     for (const [fields, name] of [
       [{ skills: [{ type: 'anthropic', skill_id: 'pdf' }] }, 'skills'],
-      [{ mcp_servers: [{ type: 'url', name: 'm', url: 'https://m.example/mcp' }] }, 'mcp_servers'],
       [{ multiagent: { type: 'multiagent_20261001' } }, 'multiagent'],
     ] as const) {
       await expect(create(fields)).rejects.toMatchObject({

@@ -8,7 +8,6 @@ import Anthropic from '@anthropic-ai/sdk';
 import AnthropicOld from 'anthropic-sdk-0-86';
 import { describe, expect, inject, it } from 'vitest';
 import { checkBody, conformingFetch } from '../helpers/conformance.ts';
-import { replayRecording } from '../helpers/recordings.ts';
 import { Scene } from '../helpers/scene.ts';
 import { startServer } from '../helpers/server.ts';
 
@@ -161,13 +160,6 @@ describe('without a beta header', () => {
   it('a beta that nobody knows is still a 400', async () => {
     const answer = await get('/v1/models', { 'anthropic-beta': 'no-such-thing-2026-01-01' });
     expect(answer.status).toBe(400);
-  });
-});
-
-describe('what the hosted service was recorded to answer', () => {
-  it('for one model is answered alike', async () => {
-    const target = { baseUrl: url, apiKey };
-    expect(await replayRecording('live_models_get_sonnet_4_6', target)).toEqual([]);
   });
 });
 
