@@ -54,6 +54,18 @@ export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
     cause: 'new since (sdk 1.11.0: BetaModelCapabilities)',
   },
   {
+    route: /^GET \/v1\/models$/,
+    path: /^(data\[\d+\]\..*|first_id|last_id)$/,
+    what: 'value',
+    cause: 'models have come and gone since, so each place of the list holds another',
+  },
+  {
+    route: /^GET \/v1\/models$/,
+    path: /^data$/,
+    what: 'added',
+    cause: 'there are more models since',
+  },
+  {
     route: ENVIRONMENT,
     path: /^config\.(environment|init_script)$/,
     what: 'missing',
