@@ -161,6 +161,11 @@ class ScriptedMcpServer implements TestMcpServer {
       this.#count('image');
       return { content: [{ type: 'image', data: DOT_PNG, mimeType: 'image/png' }] };
     });
+    server.registerTool('page', { description: 'A page of notes.' }, () => {
+      this.#count('page');
+      const resource = { uri: 'file:///notes.txt', mimeType: 'text/plain', text: 'some notes' };
+      return { content: [{ type: 'resource', resource }] };
+    });
     server.registerTool('fail', { description: 'Fails.' }, () => {
       this.#count('fail');
       return { ...text('it did not work'), isError: true };

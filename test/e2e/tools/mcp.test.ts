@@ -112,7 +112,18 @@ describe('a tool of an MCP server', () => {
   it('may answer with a picture', async () => {
     const talk = await scene.newTalk();
     const events = await talk.turn('@image {}');
-    expect(JSON.stringify(mcpResults(events)[0]?.content)).toContain('image/png');
+    const [result] = ofType(events, 'agent.mcp_tool_result');
+    const source = { type: 'base64', media_type: 'image/png' };
+    expect(result?.content).toMatchObject([{ type: 'image', source }]);
+    expect(stopReasonOf(events)).toBe('end_turn');
+  });
+
+  it('may answer with a resource, which the model reads as a document', async () => {
+    const talk = await scene.newTalk();
+    const events = await talk.turn('@page {}');
+    const [result] = ofType(events, 'agent.mcp_tool_result');
+    const source = { type: 'text', data: 'some notes' };
+    expect(result?.content).toMatchObject([{ type: 'document', source }]);
     expect(stopReasonOf(events)).toBe('end_turn');
   });
 

@@ -13,6 +13,7 @@ import {
   type StreamEvent,
   waitingOf,
 } from '../../helpers/scene.ts';
+import { openDatabase } from '../../../store/database.ts';
 import { startServer, type TestServer } from '../../helpers/server.ts';
 
 const FACTS = { results: [{ url: 'https://example.com/a', title: 'A', content: 'About A.' }] };
@@ -62,7 +63,9 @@ describe('web_fetch', () => {
     expect(ofType(events, 'agent.tool_use')).toMatchObject([
       { name: 'web_fetch', evaluated_permission: 'allow', evaluation: { type: 'always_allow' } },
     ]);
-    expect(ofType(events, 'agent.tool_result')).toMatchObject([{ is_error: false }]);
+    const [result] = ofType(events, 'agent.tool_result');
+    expect(result).toMatchObject({ is_error: false });
+    expect(result?.content).toMatchObject([{ type: 'document', source: { type: 'text' } }]);
     expect(resultText(events)).toContain('All is well.');
     expect(stopReasonOf(events)).toBe('end_turn');
   });
@@ -88,6 +91,29 @@ describe('web_fetch', () => {
     const events = await tape.untilIdle(2);
     expect(ofType(events, 'agent.tool_result')).toMatchObject([{ is_error: true }]);
     expect(resultText(events)).toContain('url_not_allowed');
+  });
+
+  it('whose settings are no longer valid stops the turn, until they are mended', async () => {
+    const talk = await scene.newTalk();
+    const sql = openDatabase(server.databaseUrl, { connectionsMax: 1 });
+    // What an older server accepted: no client can store it any more.
+    await sql`
+      update sessions set agent = jsonb_set(agent, '{tools,0,configs}',
+        '[{"name": "web_fetch", "type": "web_fetch", "enabled": true, "url_sources": null,
+           "permission_policy": {"type": "always_allow"}, "allowed_domains": ["localhost"]}]')
+       where id = ${talk.id}`;
+    await sql.end();
+    const events = await talk.turn('= hello');
+    const [failed] = ofType(events, 'session.error');
+    expect(failed?.error).toMatchObject({
+      type: 'unknown_error',
+      message: expect.stringContaining('allowed_domains'),
+      retry_status: { type: 'exhausted' },
+    });
+    expect(stopReasonOf(events)).toBe('retries_exhausted');
+    const tools = [{ type: 'agent_toolset_20260401' as const }];
+    await talk.client.beta.sessions.update(talk.id, { agent: { tools } });
+    expect(stopReasonOf(await talk.turn('= hello'))).toBe('end_turn');
   });
 
   it.each([
