@@ -1,7 +1,7 @@
 // Rings a session's workflow after a commit: one signal, starting the workflow where none is open.
 // It never throws and nobody waits for it: what it could not deliver, the relay rings for again.
 
-import type { Client } from '@temporalio/client';
+import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import { WorkflowIdConflictPolicy, WorkflowIdReusePolicy } from '@temporalio/common';
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import type { Logger } from 'pino';
@@ -72,6 +72,8 @@ async function deliver(
   { start, news, summary }: ShownSignal,
 ): Promise<void> {
   const { sessionId } = start;
+  // A session that had a turn has an open run, and a signal alone is the cheaper request.
+  if (start.turn > 0 && (await signalOpenRun(client, sessionId, news))) return;
   await client.workflow.signalWithStart(SESSION_WORKFLOW, {
     workflowId: sessionId,
     taskQueue: SESSION_TASK_QUEUE,
@@ -88,6 +90,21 @@ async function deliver(
       { key: WORKSPACE, value: start.workspaceId },
     ],
   });
+}
+
+/** False where no run is open: the session was never rung for, or Temporal has forgotten it. */
+async function signalOpenRun(
+  client: Client,
+  sessionId: string,
+  news: UserEvents,
+): Promise<boolean> {
+  try {
+    await client.workflow.getHandle(sessionId).signal(USER_EVENTS_SIGNAL, news);
+    return true;
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return false;
+    throw error;
+  }
 }
 
 /**

@@ -74,18 +74,14 @@ class OpenStream {
   /** set once its key was revoked */
   refusal: ApiError | undefined;
   readonly #reader = new AbortController();
-  readonly #closing: AbortSignal | undefined;
   readonly #leave: () => void;
   #isOpen = true;
 
-  constructor({ deps, guard, keyId }: ApiRequest) {
+  constructor({ guard, keyId }: ApiRequest) {
     this.#leave = guard.streams.open(keyId, (error) => {
-      this.refusal = error;
+      this.refusal = error ?? undefined;
       this.stop();
     });
-    this.#closing = deps.closing;
-    if (this.#closing?.aborted === true) this.stop();
-    this.#closing?.addEventListener('abort', this.stop, { once: true });
   }
 
   get signal(): AbortSignal {
@@ -93,13 +89,14 @@ class OpenStream {
   }
 
   /** Wakes the follower, which then ends by itself. */
-  readonly stop = (): void => this.#reader.abort();
+  stop(): void {
+    this.#reader.abort();
+  }
 
   /** Uncounts it; true the first time, as a client that goes away ends it from two sides. */
   leave(): boolean {
     const wasOpen = this.#isOpen;
     this.#isOpen = false;
-    this.#closing?.removeEventListener('abort', this.stop);
     this.#leave();
     return wasOpen;
   }

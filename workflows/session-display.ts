@@ -2,7 +2,7 @@
 // last steps) and the search attributes. It reads the state and never changes it; with previews off
 // it shows names and numbers only.
 
-import { setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow';
+import { setCurrentDetails, upsertSearchAttributes, workflowInfo } from '@temporalio/workflow';
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import type { PendingCall } from '../activities/messages.ts';
 import type { SessionSettings, SessionStart } from './messages.ts';
@@ -14,17 +14,19 @@ const STEPS_SHOWN = 5;
 export class SessionDisplay {
   readonly #start: SessionStart;
   readonly #steps: string[] = [];
-  #status = '';
+  #status: string | undefined;
 
   constructor(input: { start: SessionStart; settings: SessionSettings }) {
     this.#start = input.start;
+    // A run is started with a status, and one that continues another has that one's.
+    this.#status = workflowInfo().typedSearchAttributes.get(STATUS);
   }
 
   show(step: Step, state: SessionState): void {
     const status = statusDuring(step);
     if (status !== undefined && status !== this.#status) {
       this.#status = status;
-      // Only here, at the edges: each upsert is a history event.
+      // Only here, at the edges: each upsert is a history event and a write of Temporal's list.
       upsertSearchAttributes([{ key: STATUS, value: status }]);
     }
     const line = describe(step);
