@@ -3,12 +3,14 @@
 
 import { withClearedOverrides } from '../protocol/session-agent.ts';
 import { ApiError } from '../protocol/errors.ts';
+import { withShownEffort } from '../protocol/models/public-models.ts';
 import { refuseNotYetSession } from '../protocol/not-yet.ts';
 import { parseBody, parseQuery } from '../protocol/parse.ts';
 import {
   checkSessionMetadata,
   createSessionRequest,
   listSessionsQuery,
+  type Session,
   updateSessionRequest,
 } from '../protocol/sessions.ts';
 import { terminateSession } from '../store/session-life.ts';
@@ -39,7 +41,7 @@ export async function createSession(request: ApiRequest) {
     check: (agent) => body.budget !== undefined && checkBudgetable(request, agent),
   });
   if (ring !== null) void request.deps.doorbell.ring(session.id, ring);
-  return session;
+  return shown(request, session);
 }
 
 /** GET /v1/sessions */
@@ -51,7 +53,7 @@ export async function listSessions(request: ApiRequest) {
   if (query.deployment_id !== undefined || query.memory_store_id !== undefined) {
     return { data: [], next_page: null, prev_page: null };
   }
-  return store.listSessions(request.deps.sql, {
+  const page = await store.listSessions(request.deps.sql, {
     list,
     workspaceId: request.workspaceId,
     includeArchived: query.include_archived,
@@ -64,11 +66,12 @@ export async function listSessions(request: ApiRequest) {
     order: query.order,
     cursor,
   });
+  return { ...page, data: page.data.map((session) => shown(request, session)) };
 }
 
 /** GET /v1/sessions/{session_id} */
 export async function retrieveSession(request: ApiRequest) {
-  return store.getSession(request.deps.sql, sessionKey(request));
+  return shown(request, await store.getSession(request.deps.sql, sessionKey(request)));
 }
 
 /** POST /v1/sessions/{session_id} */
@@ -79,17 +82,18 @@ export async function updateSession(request: ApiRequest) {
   checkSessionMetadata(body.metadata ?? {});
   const { session, ring } = await applyUpdate(request.deps.sql, key, {
     request: body,
+    models: request.deps.models,
     checkBudget: (agent) => checkBudgetable(request, agent),
   });
   if (ring !== null) void request.deps.doorbell.ring(key.sessionId, { ...ring, resumed: true });
-  return session;
+  return shown(request, session);
 }
 
 /** POST /v1/sessions/{session_id}/archive */
 export async function archiveSession(request: ApiRequest) {
   const key = sessionKey(request);
   await endSession(request, key, 'archive');
-  return store.getSession(request.deps.sql, key);
+  return shown(request, await store.getSession(request.deps.sql, key));
 }
 
 /** DELETE /v1/sessions/{session_id} */
@@ -97,6 +101,10 @@ export async function deleteSession(request: ApiRequest) {
   const key = sessionKey(request);
   await endSession(request, key, 'delete');
   return { id: key.sessionId, type: 'session_deleted' };
+}
+
+function shown(request: ApiRequest, session: Session): Session {
+  return { ...session, agent: withShownEffort(session.agent, request.deps.models) };
 }
 
 /** docs: managed-agents/budgets: every model that may run needs a public list price. */

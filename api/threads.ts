@@ -3,8 +3,9 @@
 // which every session has.
 
 import { primaryThreadId } from '../protocol/ids.ts';
+import { withShownEffort } from '../protocol/models/public-models.ts';
 import { parseQuery } from '../protocol/parse.ts';
-import { listThreadsQuery } from '../protocol/threads.ts';
+import { listThreadsQuery, type SessionThread } from '../protocol/threads.ts';
 import * as store from '../store/threads.ts';
 import { type ApiRequest, cursorOf, pathId, queryOf } from './request.ts';
 import { listEventsOf } from './session-events.ts';
@@ -17,14 +18,16 @@ export async function listThreads(request: ApiRequest) {
   const { page, statuses } = parseQuery(listThreadsQuery, queryOf(request));
   const cursor = cursorOf(page, { name: 'threads', within: key.sessionId }, { order: 'asc' });
   const threads = await store.listThreads(request.deps.sql, key);
-  const data = threads.filter(({ status }) => statuses === undefined || statuses.includes(status));
+  const data = threads
+    .filter(({ status }) => statuses === undefined || statuses.includes(status))
+    .map((thread) => shown(request, thread));
   // All threads fit one page, so there is nothing past any cursor.
   return { data: cursor === undefined ? data : [], next_page: null };
 }
 
 /** GET /v1/sessions/{session_id}/threads/{thread_id} */
 export async function retrieveThread(request: ApiRequest) {
-  return store.getThread(request.deps.sql, threadKey(request));
+  return shown(request, await store.getThread(request.deps.sql, threadKey(request)));
 }
 
 /** GET /v1/sessions/{session_id}/threads/{thread_id}/events */
@@ -40,6 +43,12 @@ export async function streamThread(request: ApiRequest) {
   // who resumes even after a delete.
   if (threadId !== primaryThreadId(sessionId)) await retrieveThread(request);
   return streamEventsOf(request, threadId);
+}
+
+function shown(request: ApiRequest, thread: SessionThread): SessionThread {
+  const { agent } = thread;
+  if (agent.type !== 'agent') return thread;
+  return { ...thread, agent: withShownEffort(agent, request.deps.models) };
 }
 
 function threadKey(request: ApiRequest) {

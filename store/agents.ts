@@ -10,7 +10,6 @@ import {
   type UpdateAgentRequest,
 } from '../protocol/agents.ts';
 import type { ModelCatalog } from '../protocol/models/model-catalog.ts';
-import { withShownEffort } from '../protocol/models/public-models.ts';
 import { ApiError } from '../protocol/errors.ts';
 import { newId } from '../protocol/ids.ts';
 import { encodeCursor } from '../protocol/page.ts';
@@ -217,7 +216,7 @@ function toAgent(row: AgentRow): Agent {
   return {
     id: row.id,
     type: 'agent',
-    ...withShownEffort(row.body),
+    ...row.body,
     version: row.version,
     created_at: row.created_at,
     updated_at: row.updated_at,

@@ -4,6 +4,7 @@
 
 import { isDeepStrictEqual } from 'node:util';
 import { updatedSessionAgent } from '../protocol/session-agent.ts';
+import type { ModelCatalog } from '../protocol/models/model-catalog.ts';
 import { withShownEffort } from '../protocol/models/public-models.ts';
 import { ApiError } from '../protocol/errors.ts';
 import { mergeMetadata } from '../protocol/fields.ts';
@@ -16,6 +17,8 @@ import { getSession, type SessionKey } from './sessions.ts';
 
 export interface SessionUpdate {
   request: UpdateSessionRequest;
+  /** What shows the effort of an agent that names none */
+  models: ModelCatalog;
   /** Refuses a budget for an agent whose cost cannot be measured, throwing an ApiError */
   checkBudget: (agent: SessionAgent) => void;
 }
@@ -55,7 +58,7 @@ export async function updateSession(
     await appendEvents(tx, {
       sessionId: key.sessionId,
       stepKey: null,
-      events: [told(key, changes)],
+      events: [told(key, changes, update.models)],
     });
     const ring =
       changes.budget !== undefined && row!.is_paused ? await resume(tx, key, row!.is_held) : null;
@@ -145,14 +148,14 @@ async function write(tx: Database, key: SessionKey, changes: Changes): Promise<v
 }
 
 /** sdk 1.11.0: SessionUpdatedEvent: metadata that was cleared to empty is absent. */
-function told(key: SessionKey, { title, metadata, agent, budget }: Changes) {
+function told(key: SessionKey, { title, metadata, agent, budget }: Changes, models: ModelCatalog) {
   const id = newId('event');
   const body: EventBody = {
     id,
     type: 'session.updated',
     ...(title === undefined ? {} : { title }),
     ...(metadata === undefined || Object.keys(metadata).length === 0 ? {} : { metadata }),
-    ...(agent === undefined ? {} : { agent: withShownEffort(agent) }),
+    ...(agent === undefined ? {} : { agent: withShownEffort(agent, models) }),
     ...(budget === undefined ? {} : { budget }),
   };
   return { id, thread_id: primaryThreadId(key.sessionId), body };

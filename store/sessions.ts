@@ -6,7 +6,6 @@
 import { type AgentOverrides, overriddenAgent } from '../protocol/session-agent.ts';
 import type { AgentVersionFields } from '../protocol/agents.ts';
 import type { ModelCatalog } from '../protocol/models/model-catalog.ts';
-import { withShownEffort } from '../protocol/models/public-models.ts';
 import { ApiError } from '../protocol/errors.ts';
 import type { ClientEventParams } from '../protocol/events.ts';
 import { newId } from '../protocol/ids.ts';
@@ -315,7 +314,7 @@ function toSession(row: SessionRow): Session {
   return {
     id: row.id,
     type: 'session',
-    agent: withShownEffort(row.agent),
+    agent: row.agent,
     environment_id: row.environment_id,
     title: row.title,
     metadata: row.metadata,

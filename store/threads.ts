@@ -1,7 +1,6 @@
 // The threads of a session. The primary thread needs no row of its own: it is the session seen as a
 // thread, under an id that follows from the session's.
 
-import { withShownEffort } from '../protocol/models/public-models.ts';
 import { primaryThreadId } from '../protocol/ids.ts';
 import type { SessionThread } from '../protocol/threads.ts';
 import type { Database } from './database.ts';
@@ -24,7 +23,7 @@ export async function getThread(
 }
 
 function primaryThread(row: SessionRow): SessionThread {
-  const { multiagent: _, ...agent } = withShownEffort(row.agent);
+  const { multiagent: _, ...agent } = row.agent;
   return {
     id: primaryThreadId(row.id),
     type: 'session_thread',

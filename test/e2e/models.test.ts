@@ -6,9 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Anthropic from '@anthropic-ai/sdk';
 import AnthropicOld from 'anthropic-sdk-0-86';
-import { describe, expect, inject, it } from 'vitest';
+import { afterAll, describe, expect, inject, it } from 'vitest';
 import { checkBody, conformingFetch } from '../helpers/conformance.ts';
-import { Scene } from '../helpers/scene.ts';
+import { ofType, Scene } from '../helpers/scene.ts';
 import { startServer } from '../helpers/server.ts';
 
 const { url, apiKey, scriptedModelUrl } = inject('server');
@@ -164,9 +164,11 @@ describe('without a beta header', () => {
 });
 
 describe('a file of models', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'holdfast-models-'));
+  const file = join(directory, 'models.json');
+  afterAll(() => rmSync(directory, { recursive: true }));
+
   it('sends a model where it says, under the name it has there, and lists it', async () => {
-    const directory = mkdtempSync(join(tmpdir(), 'holdfast-models-'));
-    const file = join(directory, 'models.json');
     const endpoint = { type: 'messages', base_url: scriptedModelUrl, api_key_env: 'MY_MODEL_KEY' };
     const mine = { models: ['mine'], endpoint, upstream_model: 'theirs', context_window: 4_096 };
     writeFileSync(file, JSON.stringify([{ ...mine, display_name: 'Mine', scripted: true }]));
@@ -190,7 +192,35 @@ describe('a file of models', () => {
       expect(server.lines().join('\n')).not.toContain(key);
     } finally {
       await server.close();
-      rmSync(directory, { recursive: true });
+    }
+  });
+
+  it("says which effort is a model's own, as answers show it", async () => {
+    const effort = { levels: ['low', 'medium'], default: 'medium' };
+    writeFileSync(file, JSON.stringify([{ models: ['mine'], effort }]));
+    const server = await startServer({ HOLDFAST_MODELS: file });
+    try {
+      const scene = await Scene.open(server, { agent: { model: 'mine', tools: [] } });
+      const talk = await scene.newTalk();
+      const tape = await talk.tape();
+      const { agents, sessions } = scene.client.beta;
+      const tools = [{ type: 'agent_toolset_20260401' as const }];
+      const updated = await sessions.update(talk.id, { agent: { tools } });
+      const [told] = ofType(await tape.untilType('session.updated'), 'session.updated');
+      const shown = [
+        await agents.retrieve(scene.agentId),
+        ...(await agents.list()).data,
+        updated.agent,
+        told!.agent,
+        ...(await sessions.list()).data.map(({ agent }) => agent),
+        ...(await sessions.threads.list(talk.id)).data.map(({ agent }) => agent),
+      ];
+      expect(shown).toHaveLength(6);
+      const model = { id: 'mine', effort: { type: 'medium' } };
+      for (const agent of shown) expect(agent).toMatchObject({ model });
+      await scene.close();
+    } finally {
+      await server.close();
     }
   });
 });

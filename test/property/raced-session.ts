@@ -5,6 +5,7 @@
 import { newId } from '../../protocol/ids.ts';
 import { ApiError } from '../../protocol/errors.ts';
 import type { ClientEventParams } from '../../protocol/events.ts';
+import { PUBLIC_CATALOG } from '../../protocol/models/public-models.ts';
 import type { UpdateSessionRequest } from '../../protocol/sessions.ts';
 import { acceptEvents } from '../../store/accept-events.ts';
 import type { Database } from '../../store/database.ts';
@@ -140,7 +141,7 @@ export class RacedSession {
 
   #update(what: string, request: UpdateSessionRequest, isHeard: boolean): Promise<boolean> {
     return this.#attempt(what, async () => {
-      const update = { request, checkBudget: () => {} };
+      const update = { request, models: PUBLIC_CATALOG, checkBudget: () => {} };
       const { ring } = await updateSession(this.#sql, this.#key, update);
       if (ring !== null) this.#ring({ events: [], resumed: true }, isHeard);
     });
