@@ -3,6 +3,7 @@
 
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { primaryThreadId } from '../../protocol/ids.ts';
+import { IDLE, RUNNING } from '../helpers/event-orders.ts';
 import {
   message,
   ofType,
@@ -26,8 +27,6 @@ afterAll(async () => {
 
 const ROUND = ['span.model_request_start', 'agent.tool_use', 'span.model_request_end'];
 const LAST_ROUND = ['span.model_request_start', 'agent.message', 'span.model_request_end'];
-const RUNNING = ['session.status_running', 'session.thread_status_running'];
-const IDLE = ['session.thread_status_idle', 'session.usage', 'session.status_idle'];
 
 describe('the order of a turn', () => {
   it('a plain turn runs, thinks of one request, idles with its usage right before', async () => {

@@ -4,6 +4,7 @@
 
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { closeEach } from '../helpers/close-each.ts';
+import { IDLE, RESCHEDULED, RUNNING, SPAN } from '../helpers/event-orders.ts';
 import {
   type ModelProxy,
   type ModelRequest,
@@ -21,10 +22,6 @@ import {
 } from '../helpers/scene.ts';
 import { startServer, type TestServer } from '../helpers/server.ts';
 
-const SPAN = ['span.model_request_start', 'span.model_request_end'];
-const RUNNING = ['session.status_running', 'session.thread_status_running'];
-const RESCHEDULED = ['session.thread_status_rescheduled', 'session.status_rescheduled'];
-const IDLE = ['session.thread_status_idle', 'session.usage', 'session.status_idle'];
 const ANSWER = ['span.model_request_start', 'agent.message', 'span.model_request_end', ...IDLE];
 
 const errorsOf = (events: readonly StreamEvent[]) =>

@@ -3,6 +3,7 @@
 // managed-agents/events-and-streaming; behaviour 6.4 to 6.11.
 
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { IDLE, RESCHEDULED, RUNNING } from '../../helpers/event-orders.ts';
 import {
   ofType,
   previewsIn,
@@ -14,14 +15,7 @@ import {
   typesOf,
 } from '../../helpers/scene.ts';
 
-const RUNNING = ['session.status_running', 'session.thread_status_running'];
-const RETRYING = [
-  'session.error',
-  'session.thread_status_rescheduled',
-  'session.status_rescheduled',
-  ...RUNNING,
-];
-const IDLE = ['session.thread_status_idle', 'session.usage', 'session.status_idle'];
+const RETRYING = ['session.error', ...RESCHEDULED, ...RUNNING];
 
 const withoutPreviews = (events: readonly StreamEvent[]) =>
   typesOf(events).filter((type) => type !== 'event_start' && type !== 'event_delta');

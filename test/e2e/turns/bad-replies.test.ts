@@ -6,6 +6,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { thinkingSignature } from '../../../scripted-model/blocks.ts';
 import { closeEach } from '../../helpers/close-each.ts';
+import { IDLE, RESCHEDULED, RUNNING, SPAN } from '../../helpers/event-orders.ts';
 import {
   type ModelBlock,
   type ModelProxy,
@@ -27,10 +28,6 @@ import {
 } from '../../helpers/scene.ts';
 import { startServer, type TestServer } from '../../helpers/server.ts';
 
-const RUNNING = ['session.status_running', 'session.thread_status_running'];
-const SPAN = ['span.model_request_start', 'span.model_request_end'];
-const RESCHEDULED = ['session.thread_status_rescheduled', 'session.status_rescheduled'];
-const IDLE = ['session.thread_status_idle', 'session.usage', 'session.status_idle'];
 const MODEL_KEY = 'sk-model-secret-of-the-test';
 /** Long for a scripted model on a busy machine, short for a test. `ms` */
 const SILENCE_MS = 4_000;
