@@ -5,7 +5,10 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { Context } from '@temporalio/activity';
 import { CancelledFailure } from '@temporalio/common';
-import { COMMIT_RETRY_MS, TOOL_OUTPUT_CHARS_MAX, TOOL_PREVIEW_CHARS } from '../protocol/limits.ts';
+import type * as z from 'zod';
+import type { resultContent } from '../protocol/content.ts';
+import { COMMIT_RETRY_MS, TOOL_OUTPUT_CHARS_MAX } from '../protocol/limits.ts';
+import { KEPT_TEXT_BYTES_MAX, MCP_FINISH_MS } from '../protocol/server-tool-limits.ts';
 import type { SessionAgent } from '../protocol/sessions.ts';
 import { WEB_TOOLS } from '../protocol/tools.ts';
 import { isConnectionLoss } from '../store/database.ts';
@@ -18,9 +21,12 @@ import { resultEvent } from './model/result-events.ts';
 import { type UrlOrigin, urlTextOf } from './web/prior-urls.ts';
 import { sandboxSpec } from './run-tool.ts';
 
+/** A block of a tool's result; sdk 1.11.0: BetaManagedAgentsAgentToolResultEvent.content. */
+type ResultBlock = z.infer<typeof resultContent>[number];
+
 /** What such a tool answers: blocks as they go into a result. */
 interface Outcome {
-  content: readonly object[];
+  content: readonly ResultBlock[];
   isError: boolean;
   /** Web searches made, for the bill */
   searches?: number;
@@ -34,7 +40,9 @@ export async function runServerTool(
   const call = await loadToolCall(deps.sql, input.sessionId, input.callId);
   if (call === null || call.status === 'terminated' || call.isAnswered) return { isAnswered: true };
   return whileBeating(async () => {
-    const outcome = await untilStopped((signal) => run(deps, input, { call, signal }));
+    // Reading the web again does no harm; what another's tool did may not be done twice.
+    const finishMs = call.type === 'agent.mcp_tool_use' ? MCP_FINISH_MS : 0;
+    const outcome = await untilStopped((signal) => run(deps, input, { call, signal }), finishMs);
     await deps.pausePoint?.('tool-ended');
     await commit(deps, input, { call, outcome: await inBounds(deps, input, { call, outcome }) });
     return { isAnswered: true };
@@ -78,49 +86,85 @@ function goneServer(server: string | null): Outcome {
   return { content: [{ type: 'text', text }], isError: true };
 }
 
-/** Passes on an interrupt; a worker that goes down leaves the call to whoever may repeat it. */
-async function untilStopped(work: (signal: AbortSignal) => Promise<Outcome>): Promise<Outcome> {
+/**
+ * Passes on an interrupt. A worker that goes down gives a call `finishMs` to end; what then still
+ * runs is left to whoever may repeat it.
+ */
+async function untilStopped(
+  work: (signal: AbortSignal) => Promise<Outcome>,
+  finishMs: number,
+): Promise<Outcome> {
   const context = Context.current();
-  const { cancellationSignal: signal } = context;
+  const { cancellationSignal: cancelled } = context;
+  const stop = new AbortController();
+  let timer: NodeJS.Timeout | undefined;
+  const whenCancelled = (): void => {
+    timer = setTimeout(() => stop.abort(), isCancelRequested(context) ? 0 : finishMs);
+  };
+  if (cancelled.aborted) whenCancelled();
+  else cancelled.addEventListener('abort', whenCancelled, { once: true });
   try {
-    return await work(signal);
+    return await work(stop.signal);
   } catch (error) {
-    if (!signal.aborted) throw error;
+    if (!stop.signal.aborted) throw error;
     throw isCancelRequested(context) ? new CancelledFailure('interrupted') : workerStopping();
+  } finally {
+    cancelled.removeEventListener('abort', whenCancelled);
+    clearTimeout(timer);
   }
 }
 
-/** Long text is kept whole in a file of the sandbox, where the session has one (behaviour 3.1). */
+/**
+ * Text that is longer than a tool's output may be is kept whole in a file of the sandbox, where the
+ * session has one here (behaviour 3.1); the first block with text then shows its start and end.
+ */
 async function inBounds(
   deps: ActivityDeps,
   input: RunToolInput,
   { call, outcome }: { call: ToolCallRow; outcome: Outcome },
 ): Promise<Outcome> {
-  const texts = outcome.content.flatMap((block) =>
-    'text' in block && typeof block.text === 'string' ? [block.text] : [],
-  );
-  const text = texts.join('\n');
+  const holders = outcome.content.filter((block) => textOf(block) !== null);
+  const text = holders.map(textOf).join('\n');
   if (text.length <= TOOL_OUTPUT_CHARS_MAX) return outcome;
-  const rest = outcome.content.filter((block) => !('text' in block));
-  return { ...outcome, content: [...(await kept(deps, input, { call, text })), ...rest] };
+  const shown = (await keptText(deps, input, { call, text })) ?? cut(text);
+  const rest = outcome.content.filter((block) => textOf(block) === null);
+  return { ...outcome, content: [withText(holders[0]!, shown), ...rest] };
 }
 
-async function kept(
+/** What a block says: a text, or a document of text; null for any other. */
+function textOf(block: ResultBlock): string | null {
+  if (block.type === 'text') return block.text;
+  return block.type === 'document' && block.source.type === 'text' ? block.source.data : null;
+}
+
+function withText(block: ResultBlock, text: string): ResultBlock {
+  if (block.type !== 'document') return { type: 'text', text };
+  return { ...block, source: { type: 'text', media_type: 'text/plain', data: text } };
+}
+
+/** What the runner shows of a text that it keeps; null where there is no sandbox, or no room. */
+async function keptText(
   deps: ActivityDeps,
   input: RunToolInput,
   { call, text }: { call: ToolCallRow; text: string },
-): Promise<readonly object[]> {
-  const keep = { callId: `${input.callId}.kept`, tool: 'keep' as const, input: { text } };
+): Promise<string | null> {
   const { sandbox } = deps;
-  if (sandbox?.has(input.sessionId) === true) {
-    const spec = sandboxSpec(input.sessionId, call.environment);
-    const outcome = await sandbox.call(input.sessionId, keep, { spec, askedAt: call.askedAt });
-    sandbox.acknowledge(input.sessionId, keep.callId);
-    if (outcome.status === 'completed' && !outcome.isError) return outcome.content;
-  }
-  const part = TOOL_PREVIEW_CHARS;
-  const cut = `${text.slice(0, part)}\n[… ${text.length - 2 * part} characters left out …]\n`;
-  return [{ type: 'text', text: `${cut}${text.slice(-part)}`.toWellFormed() }];
+  if (sandbox?.has(input.sessionId) !== true) return null;
+  if (Buffer.byteLength(JSON.stringify(text)) > KEPT_TEXT_BYTES_MAX) return null;
+  const keep = { callId: `${input.callId}.kept`, tool: 'keep' as const, input: { text } };
+  const spec = sandboxSpec(input.sessionId, call.environment);
+  const outcome = await sandbox.call(input.sessionId, keep, { spec, askedAt: call.askedAt });
+  sandbox.acknowledge(input.sessionId, keep.callId);
+  if (outcome.status !== 'completed' || outcome.isError) return null;
+  const [block] = outcome.content;
+  return block?.type === 'text' ? block.text : null;
+}
+
+/** Without a file to look into, the model is shown as much as it may be. */
+function cut(text: string): string {
+  const left = text.length - TOOL_OUTPUT_CHARS_MAX;
+  const note = `[output truncated: ${left} of ${text.length} characters are left out]`;
+  return `${text.slice(0, TOOL_OUTPUT_CHARS_MAX)}\n\n${note}`.toWellFormed();
 }
 
 /** Waits for a database that is away: the call has been made, and its answer is nowhere else. */

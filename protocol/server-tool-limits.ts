@@ -2,6 +2,12 @@
 // people's programs. Their time, their answers and their tool lists all end somewhere; each is
 // named with its unit, and none is documented unless its comment says so.
 
+/**
+ * Longest text that is kept in a file of the sandbox, in bytes of JSON: with what stands around it,
+ * one frame to the runner holds it (RUNNER_FRAME_BYTES_MAX).
+ */
+export const KEPT_TEXT_BYTES_MAX = 7 * 1024 * 1024;
+
 // ── Web tools (activities/web) ───────────────────────────────────────────────────────────────────
 
 /** One fetch as a whole: names, connections, redirects and the body; slow servers end here. */
@@ -17,6 +23,13 @@ export const WEB_READ_MS = 10_000;
 /** Memory of the thread that reads a page, in MiB: its heap, and its buffers beside the heap. */
 export const WEB_READ_HEAP_MB = 256;
 export const WEB_READ_BUFFERS_MB = 256;
+/**
+ * Text of one fetch, in characters: a thick book, of which the model is shown what any tool output
+ * may have and finds the rest in a file.
+ */
+export const WEB_TEXT_CHARS_MAX = 2_000_000;
+/** Time after which no further page of a PDF is read, `ms`; those before it are its text. */
+export const WEB_PDF_PAGES_MS = 5000;
 /** How often the buffers of that thread are looked at. */
 export const WEB_READ_WATCH_MS = 100;
 /** Pages read at once by one worker; others wait, so that commands and models keep a processor. */
@@ -61,6 +74,11 @@ export const MCP_DIAL_MS = 10_000;
  * its activity (design.md 8). Progress notifications do not extend it.
  */
 export const MCP_CALL_MS = 270_000;
+/**
+ * Time a call has to end when its worker goes down, `ms`; with the commit of its result it fits
+ * into WORKER_SHUTDOWN_MS.
+ */
+export const MCP_FINISH_MS = 4000;
 /**
  * Bytes a server may send for one request of ours: the largest outcome, with its escapes, twice.
  */

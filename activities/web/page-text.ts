@@ -1,7 +1,6 @@
 // From the bytes of a download to a title and a text: what kind of thing it is, in which encoding,
 // and who reads it. Text, JSON and Markdown stay as they are; pages and PDFs go to a thread.
 
-import { TOOL_OUTPUT_CHARS_MAX } from '../../protocol/limits.ts';
 import { WEB_CHARSET_WITHIN_BYTES } from '../../protocol/server-tool-limits.ts';
 import type { Download } from './download.ts';
 import type { Reader, ReadText } from './readable-text.ts';
@@ -29,7 +28,7 @@ export async function pageText(
   }
   if (kind === 'pdf') {
     const bytes = new Uint8Array(download.bytes);
-    return { kind, ...(await read({ kind, bytes, charsMax: TOOL_OUTPUT_CHARS_MAX }, signal)) };
+    return { kind, ...(await read({ kind, bytes }, signal)) };
   }
   const text = decode(download, kind);
   if (kind === 'text') return { kind, title: '', text };

@@ -16,7 +16,7 @@ import { WebFailure } from './web-outcome.ts';
 /** What a reading thread is started with. */
 export type Unread =
   | { kind: 'html'; html: string; url: string }
-  | { kind: 'pdf'; bytes: Uint8Array; charsMax: number };
+  | { kind: 'pdf'; bytes: Uint8Array };
 
 /** What it answers; the title and the text may be empty. */
 export interface ReadText {

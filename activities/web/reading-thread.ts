@@ -2,24 +2,28 @@
 // what strangers wrote, and may be killed at any moment (readable-text.ts).
 
 import { parentPort, workerData } from 'node:worker_threads';
+import { WEB_PDF_PAGES_MS, WEB_TEXT_CHARS_MAX } from '../../protocol/server-tool-limits.ts';
 import { pageMarkdown } from './page-markdown.ts';
 import type { ReadText, Unread } from './readable-text.ts';
 
 async function read(unread: Unread): Promise<ReadText> {
-  return unread.kind === 'html'
-    ? pageMarkdown(unread.html, unread.url)
-    : pdfText(unread.bytes, unread.charsMax);
+  return unread.kind === 'html' ? pageMarkdown(unread.html, unread.url) : pdfText(unread.bytes);
 }
 
-/** Page by page, so that a long document ends at the bound and not at its last page. */
-async function pdfText(bytes: Uint8Array, charsMax: number): Promise<ReadText> {
+/** Page by page, so that a long document ends at a bound and not at its last page. */
+async function pdfText(bytes: Uint8Array): Promise<ReadText> {
   // Loaded where it is needed: it is large, and most threads read a page.
   const { getDocumentProxy } = await import('unpdf');
   const pdf = await getDocumentProxy(bytes, { disableFontFace: true });
   const { info } = await pdf.getMetadata();
   const pages: string[] = [];
   let chars = 0;
-  for (let number = 1; number <= pdf.numPages && chars <= charsMax; number += 1) {
+  const until = performance.now() + WEB_PDF_PAGES_MS;
+  for (let number = 1; number <= pdf.numPages; number += 1) {
+    if (chars > WEB_TEXT_CHARS_MAX || performance.now() > until) {
+      pages.push(`[The pages ${number} to ${pdf.numPages} were not read: it is too long.]`);
+      break;
+    }
     const page = await pdf.getPage(number);
     const { items } = await page.getTextContent();
     const text = items

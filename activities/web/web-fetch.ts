@@ -2,8 +2,11 @@
 // only reads: GET, no cookies, no credentials, no scripts.
 
 import { URL_CHARS_MAX } from '../../protocol/field-limits.ts';
-import { TOOL_OUTPUT_CHARS_MAX } from '../../protocol/limits.ts';
-import { WEB_CHARS_PER_TOKEN, WEB_TITLE_CHARS_MAX } from '../../protocol/server-tool-limits.ts';
+import {
+  WEB_CHARS_PER_TOKEN,
+  WEB_TEXT_CHARS_MAX,
+  WEB_TITLE_CHARS_MAX,
+} from '../../protocol/server-tool-limits.ts';
 import { storableText } from '../../protocol/text.ts';
 import { isAllowedHost } from '../../protocol/web-settings.ts';
 import type { AddressGuard } from './address-guard.ts';
@@ -86,7 +89,7 @@ function checkDomain(url: URL, call: WebCall): void {
 
 /** The text up to its bound, with a closing line that says where it was cut. */
 function shortened(text: string, tokensMax: number | null | undefined): string {
-  const charsMax = Math.min((tokensMax ?? Infinity) * WEB_CHARS_PER_TOKEN, TOOL_OUTPUT_CHARS_MAX);
+  const charsMax = Math.min((tokensMax ?? Infinity) * WEB_CHARS_PER_TOKEN, WEB_TEXT_CHARS_MAX);
   if (text.trim() === '') return '(There is no readable text; the page may need scripts.)';
   if (text.length <= charsMax) return storableText(text);
   const tokens = Math.floor(charsMax / WEB_CHARS_PER_TOKEN);

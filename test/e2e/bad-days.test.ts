@@ -9,6 +9,7 @@ import { Client, Connection, WorkflowNotFoundError } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RuntimeRecord } from '../../main/data-directory.ts';
 import { closeEach } from '../helpers/close-each.ts';
+import { startMcpServer } from '../helpers/mcp-server.ts';
 import { type Outage, startDockerSocket, startEmbedded } from '../helpers/outages.ts';
 import { docker } from '../helpers/sandbox.ts';
 import { ofType, resultsOf, Scene, stopReasonOf, type Talk, typesOf } from '../helpers/scene.ts';
@@ -36,7 +37,9 @@ beforeAll(async () => {
     HOLDFAST_TEMPORAL_UI_PORT: '',
     HOLDFAST_DOCKER_SOCKET: engine.path,
   });
-  scene = await Scene.open(server);
+  scene = await Scene.open(server, {
+    networking: { type: 'limited', allow_mcp_servers: true },
+  });
   connection = await Connection.connect({ address: temporal.address });
   workflows = new Client({ connection });
 });
@@ -122,6 +125,32 @@ describe('a server that is told to stop', () => {
     await server.start();
     await until('the turn is over', isIdle(talk), { timeoutMs: 90_000 });
     await expectOneWholeTurn(talk);
+  });
+
+  it('lets a call of an MCP server end, whose answer nobody else could have', async () => {
+    const mcp = await startMcpServer();
+    const agent = {
+      type: 'agent_with_overrides' as const,
+      id: scene.agentId,
+      mcp_servers: [{ type: 'url' as const, name: 'helper', url: mcp.url }],
+      tools: [
+        {
+          type: 'mcp_toolset' as const,
+          mcp_server_name: 'helper',
+          default_config: { permission_policy: { type: 'always_allow' as const } },
+        },
+      ],
+    };
+    const talk = await scene.newTalk({ agent });
+    await talk.say('@slow {"ms":1500}');
+    await until('the MCP server has the call', () => mcp.calls.get('slow') === 1);
+    expect(await server.end('SIGTERM')).toBe(0);
+    await server.start();
+    await until('the turn is over', isIdle(talk), { timeoutMs: 90_000 });
+    const results = ofType((await talk.history()) as never, 'agent.mcp_tool_result');
+    expect(results).toMatchObject([{ is_error: false }]);
+    expect(mcp.calls.get('slow')).toBe(1);
+    await mcp.close();
   });
 
   it('ends in time, and all beside it, though a client holds a silent connection', async () => {

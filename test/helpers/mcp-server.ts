@@ -161,9 +161,11 @@ class ScriptedMcpServer implements TestMcpServer {
       this.#count('image');
       return { content: [{ type: 'image', data: DOT_PNG, mimeType: 'image/png' }] };
     });
-    server.registerTool('page', { description: 'A page of notes.' }, () => {
+    const page = { description: 'Notes.', inputSchema: { copies: z.number().optional() } };
+    server.registerTool('page', page, ({ copies = 1 }) => {
       this.#count('page');
-      const resource = { uri: 'file:///notes.txt', mimeType: 'text/plain', text: 'some notes' };
+      const notes = 'some notes'.repeat(copies);
+      const resource = { uri: 'file:///notes.txt', mimeType: 'text/plain', text: notes };
       return { content: [{ type: 'resource', resource }] };
     });
     server.registerTool('fail', { description: 'Fails.' }, () => {

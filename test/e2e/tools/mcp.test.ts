@@ -137,6 +137,17 @@ describe('a tool of an MCP server', () => {
     expect(Number(resultsOf(next)[0])).toBeGreaterThanOrEqual(250_000);
   });
 
+  it('that answers with too long a document has it kept as well', async () => {
+    const talk = await scene.newTalk();
+    const events = await talk.turn('$ true\n@page {"copies":20000}');
+    const [document] = mcpResults(events)[0]?.content ?? [];
+    expect(document).toMatchObject({ type: 'document', title: 'file:///notes.txt' });
+    const shown = JSON.stringify(document);
+    expect(shown.length).toBeLessThan(20_000);
+    const path = /\/mnt\/session\/tool-output\/[\w.-]+/.exec(shown)?.[0];
+    expect(resultsOf(await talk.turn(`$ wc -c < ${path}`))).toEqual(['200000']);
+  });
+
   it('that is interrupted is cancelled, and its call gets an error', async () => {
     const talk = await scene.newTalk();
     const tape = await talk.tape();

@@ -56,6 +56,11 @@ const fetching = (url: string) => `@web_fetch ${JSON.stringify({ url })}`;
 const resultText = (events: readonly StreamEvent[]) =>
   JSON.stringify(ofType(events, 'agent.tool_result').map(({ content }) => content));
 
+function documentText(events: readonly StreamEvent[]): string {
+  const [block] = ofType(events, 'agent.tool_result')[0]?.content ?? [];
+  return block?.type === 'document' && block.source.type === 'text' ? block.source.data : '';
+}
+
 describe('web_fetch', () => {
   it('reads a page as text; the call is a tool use like any other', async () => {
     const talk = await scene.newTalk();
@@ -67,6 +72,32 @@ describe('web_fetch', () => {
     expect(result).toMatchObject({ is_error: false });
     expect(result?.content).toMatchObject([{ type: 'document', source: { type: 'text' } }]);
     expect(resultText(events)).toContain('All is well.');
+    expect(stopReasonOf(events)).toBe('end_turn');
+  });
+
+  it('keeps a long text whole in a file of the sandbox and shows both of its ends', async () => {
+    const talk = await scene.newTalk();
+    await talk.turn('$ true');
+    const events = await talk.turn(fetching(`${site}/long`));
+    const [result] = ofType(events, 'agent.tool_result');
+    expect(result?.content).toMatchObject([{ type: 'document', title: `${site}/long` }]);
+    const text = documentText(events);
+    expect(text.length).toBeLessThan(20_000);
+    const path = /\/mnt\/session\/tool-output\/[\w.-]+/.exec(text)?.[0];
+    const next = await talk.turn(`$ wc -c < ${path}`);
+    expect(resultText(next)).toContain('150000');
+  });
+
+  it('shows as much of a long text as a tool may where there is no sandbox', async () => {
+    const toolset = {
+      type: 'agent_toolset_20260401' as const,
+      default_config: { enabled: false },
+      configs: [{ name: 'web_fetch' as const, enabled: true }],
+    };
+    const agent = { type: 'agent_with_overrides' as const, id: scene.agentId, tools: [toolset] };
+    const talk = await scene.newTalk({ agent });
+    const events = await talk.turn(fetching(`${site}/long`));
+    expect(documentText(events)).toMatch(/^(word ){20000}\n\n\[output truncated: 50000 of 150000 /);
     expect(stopReasonOf(events)).toBe('end_turn');
   });
 

@@ -159,10 +159,14 @@ describe('length', () => {
     );
   });
 
-  test('without it a text is cut where every tool output is', async () => {
-    const port = await serveBody('x'.repeat(150_000), 'text/plain');
-    expect(textOf(await fetchUrl(`http://open.test:${port}/`))).toMatch(
-      /^x{100000}\n\n\[Cut after 100000 of 150000 characters, about 25000 tokens\.\]$/,
+  test('without it a text is whole, for whoever keeps it in a file, up to a bound', async () => {
+    const long = await serveBody('x'.repeat(150_000), 'text/plain');
+    expect(textOf(await fetchUrl(`http://open.test:${long}/`))).toBe('x'.repeat(150_000));
+    const longer = await serveBody('x'.repeat(2_000_004), 'text/plain');
+    const text = textOf(await fetchUrl(`http://open.test:${longer}/`));
+    expect(text.slice(0, 2_000_000)).toBe('x'.repeat(2_000_000));
+    expect(text.slice(2_000_000)).toBe(
+      '\n\n[Cut after 2000000 of 2000004 characters, about 500000 tokens.]',
     );
   });
 });
