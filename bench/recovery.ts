@@ -72,12 +72,13 @@ async function killOnce(bench: Bench, message: string, afterMs: number): Promise
   const id = await sessions.create();
   await sessions.play(id, '$ echo the sandbox is there');
   await sessions.send(id, message);
+  await becomes(sessions, id, 'running');
   await pause(afterMs);
   await server.kill();
   const killedAt = Date.now();
   await server.startAgain();
   const readyAt = Date.now();
-  await turnEnds(sessions, id);
+  await becomes(sessions, id, 'idle');
   const next = await firstEventAfter(sessions, id, killedAt + IN_FLIGHT_MS);
   return {
     fromRestartMs: next - killedAt,
@@ -85,12 +86,12 @@ async function killOnce(bench: Bench, message: string, afterMs: number): Promise
   };
 }
 
-async function turnEnds(sessions: Sessions, id: string): Promise<void> {
+async function becomes(sessions: Sessions, id: string, wanted: string): Promise<void> {
   const deadline = performance.now() + TURN_MS_MAX;
   for (;;) {
     const { status } = await sessions.client.beta.sessions.retrieve(id);
-    if (status === 'idle') return;
-    if (performance.now() > deadline) throw new Error(`${id} did not go on after the kill`);
+    if (status === wanted) return;
+    if (performance.now() > deadline) throw new Error(`${id} did not become ${wanted}`);
     await pause(POLL_MS);
   }
 }
