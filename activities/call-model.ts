@@ -20,6 +20,7 @@ import { mcpToolsOf } from './mcp-tools.ts';
 import {
   closeAttempt,
   closeOpenSpans,
+  closeSuperseded,
   type ModelAttempt,
   readStream,
   refuseAttempt,
@@ -196,16 +197,6 @@ async function appendReply(
     handOver(deps, names, { calls, events, mayBegin });
   }
   return { kind: 'replied', ...answer.result };
-}
-
-/** Another attempt was faster, which had lost touch with Temporal: this one's span ends as well. */
-async function closeSuperseded(deps: ActivityDeps, attempt: Attempt): Promise<void> {
-  const { sessionId, threadId } = attempt.input;
-  await appendEvents(deps.sql, {
-    sessionId,
-    stepKey: `${attempt.key}.end`,
-    events: [spanEnd({ sessionId, threadId, startId: attempt.spanStartId }, true)],
-  });
 }
 
 /** Keeps the calls for the step that runs them, and lets them begin. */

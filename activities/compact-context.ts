@@ -11,7 +11,13 @@ import { type ActivityDeps, whileBeating } from './deps.ts';
 import { runningEvents } from './idle-events.ts';
 import type { CallModelInput, CompactContextResult } from './messages.ts';
 import { mcpToolsOf } from './mcp-tools.ts';
-import { closeAttempt, closeOpenSpans, type ModelAttempt, readStream } from './model-attempt.ts';
+import {
+  closeAttempt,
+  closeOpenSpans,
+  closeSuperseded,
+  type ModelAttempt,
+  readStream,
+} from './model-attempt.ts';
 import { describeModelError, type ModelMessage, type ModelRequest } from './model/anthropic.ts';
 import { charsOf, shrunk, withCompactionRequest } from './model/compaction.ts';
 import { pricedUsage } from './model/priced-usage.ts';
@@ -125,5 +131,6 @@ async function appendSummary(
   });
   if (answer.outcome === 'ended') return { kind: 'ended' };
   if (answer.outcome === 'overtaken') return { kind: 'interrupted' };
+  if (answer.outcome === 'repeated') await closeSuperseded(deps, attempt);
   return { kind: 'compacted', tokens: answer.result.tokens };
 }

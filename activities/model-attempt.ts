@@ -68,6 +68,16 @@ export async function closeOpenSpans(deps: ActivityDeps, input: SessionRef): Pro
   return open.map((startId) => spanEnd({ ...input, startId }, true));
 }
 
+/** Another attempt was faster, which had lost touch with Temporal: this one's span ends as well. */
+export async function closeSuperseded(deps: ActivityDeps, attempt: ModelAttempt): Promise<void> {
+  const { sessionId, threadId } = attempt.input;
+  await appendEvents(deps.sql, {
+    sessionId,
+    stepKey: `${attempt.key}.end`,
+    events: [spanEnd({ sessionId, threadId, startId: attempt.spanStartId }, true)],
+  });
+}
+
 /** Ends an attempt that no model can be asked in; the reason is what clients read. */
 export async function refuseAttempt(
   deps: ActivityDeps,
