@@ -49,8 +49,10 @@ begin
     if not s.is_held then
       s.turn_over := s.turn;
     end if;
-    -- An interrupt that found nothing to stop.
+    -- An interrupt that found nothing to stop, or a pause that clients know of. The pause of a turn
+    -- that never began, behind one that failed or was refused, is news to them.
     if s.status = 'idle' and s.stop_reason is distinct from 'requires_action'
+       and (why <> 'budget_reached' or s.stop_reason = why)
        and not (idle ->> 'always')::boolean then
       return s;
     end if;

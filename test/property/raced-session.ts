@@ -254,8 +254,9 @@ export class RacedSession {
 
   /** Gives a parked session what it asks for; false: it asks for nothing. */
   async #unpark(count: number): Promise<boolean> {
-    const [row] = await this.#sql<{ open: string[]; is_held: boolean }[]>`
-      select open_waits(s) as open, is_held from sessions s where id = ${this.#key.sessionId}`;
+    const [row] = await this.#sql<{ open: string[]; is_held: boolean; stop_reason: string }[]>`
+      select open_waits(s) as open, is_held, stop_reason
+        from sessions s where id = ${this.#key.sessionId}`;
     const [first] = row!.open;
     const call = this.#workflow.calls.findIndex(({ id }) => id === first);
     if (first !== undefined) {
@@ -264,6 +265,7 @@ export class RacedSession {
       return true;
     }
     if (!row!.is_held) return false;
+    if (row!.stop_reason !== 'budget_reached') throw new Error('the budget holds it, and says not');
     if (!(await this.#cap(5, true))) throw new Error('a held session cannot be resumed');
     return true;
   }

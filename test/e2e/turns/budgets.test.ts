@@ -92,6 +92,28 @@ describe('a session with a budget', () => {
     expect(stopReasonOf(await talk.turn('= more'))).toBe('end_turn');
   });
 
+  it('whose last request crosses the cap and was refused says so of the next message', async () => {
+    const talk = await scene.newTalk({ budget: cap('60') });
+    const tape = await talk.tape();
+    await talk.turn(round('# refuse'));
+    expect(stopReasonOf(tape.events)).toBe('refusal');
+    const seen = tape.events.length;
+    await talk.say('= Heard after all.');
+    await tape.untilIdle(2);
+    expect(typesOf(tape.events).slice(seen)).toEqual([
+      'user.message',
+      'session.thread_status_idle',
+      'session.usage',
+      'session.status_idle',
+    ]);
+    expect(stopReasonOf(tape.events)).toBe('budget_reached');
+    await expect(talk.say('= more')).rejects.toMatchObject({ status: 400 });
+    await update(talk, cap('200'));
+    const events = await tape.untilIdle(3);
+    expect(JSON.stringify(ofType(events, 'agent.message'))).toContain('Heard after all.');
+    expect(stopReasonOf(events)).toBe('end_turn');
+  });
+
   it('takes only answers and interrupts at the pause; an interrupt is forgotten', async () => {
     const talk = await scene.newTalk({ budget: cap('50') });
     await talk.turn(`${round('$ echo one')}\n\n$ echo two`);
