@@ -5,7 +5,7 @@
 import type Anthropic from '@anthropic-ai/sdk';
 import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
-import { appendEvents, stepEvent } from '../store/events.ts';
+import { appendEvents, stepEvent, type TokenUsage } from '../store/events.ts';
 import { beginModelCall } from '../store/model-context.ts';
 import { type ActivityDeps, whileBeating } from './deps.ts';
 import { runningEvents } from './idle-events.ts';
@@ -81,11 +81,12 @@ async function summarise(
   const signal = Context.current().cancellationSignal;
   let { messages } = of;
   for (;;) {
+    // With its own breakpoints: all that was sent before is read from the provider's cache.
+    const body = of.requestFor(withCompactionRequest(messages));
+    let said: { summary: string; usage: TokenUsage };
     try {
-      // With its own breakpoints: all that was sent before is read from the provider's cache.
-      const body = of.requestFor(withCompactionRequest(messages));
       const reply = await readStream(deps, { body, signal, attempt: attempt.number });
-      return await appendSummary(deps, attempt, { reply, model: body.model });
+      said = { summary: summaryOf(reply), usage: pricedUsage(deps.models, body.model, reply) };
     } catch (error) {
       const shorter = shrunk(of.messages, Math.floor(charsOf(messages) / 2));
       if (describeModelError(error).isOverflow && charsOf(shorter) < charsOf(messages)) {
@@ -100,21 +101,23 @@ async function summarise(
         nonRetryable: true,
       });
     }
+    return appendSummary(deps, attempt, said);
   }
+}
+
+/** A model that called a tool instead, or said nothing: the next attempt may do better. */
+function summaryOf(reply: ModelMessage): string {
+  const texts = reply.content.map((block) => (block.type === 'text' ? block.text : ''));
+  const summary = texts.join('\n').trim();
+  if (summary === '') throw new Error('the model wrote no summary');
+  return summary;
 }
 
 async function appendSummary(
   deps: ActivityDeps,
   attempt: ModelAttempt,
-  { reply, model }: { reply: ModelMessage; model: string },
+  { summary, usage }: { summary: string; usage: TokenUsage },
 ): Promise<CompactContextResult> {
-  const summary = reply.content
-    .map((block) => (block.type === 'text' ? block.text : ''))
-    .join('\n')
-    .trim();
-  // A model that called a tool instead, or said nothing: the next attempt may do better.
-  if (summary === '') throw new Error('the model wrote no summary');
-  const usage = pricedUsage(deps.models, model, reply);
   const tokens = [usage.input_tokens + usage.cache_read_input_tokens, usage.output_tokens];
   const step = { ...attempt.input, key: attempt.stepKey };
   const answer = await appendEvents<{ tokens: [number, number] }>(deps.sql, {

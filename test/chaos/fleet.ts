@@ -43,8 +43,8 @@ export class Fleet {
   /**
    * Starts PostgreSQL, Temporal, both APIs and the first worker; the second one is yours to start.
    */
-  static async start(): Promise<Fleet> {
-    const model = createScriptedModel({ delayMs: MODEL_DELAY_MS });
+  static async start({ modelDelayMs = MODEL_DELAY_MS } = {}): Promise<Fleet> {
+    const model = createScriptedModel({ delayMs: modelDelayMs });
     model.listen(0, '127.0.0.1');
     await once(model, 'listening');
     const directories = Array.from({ length: 5 }, temporaryDataDirectory);

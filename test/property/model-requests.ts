@@ -5,7 +5,7 @@
 import type { ActivityDeps } from '../../activities/deps.ts';
 import { idleOf, runningEvents, waitingIdle } from '../../activities/idle-events.ts';
 import type { InboxReport, PendingCall, SessionRef } from '../../activities/messages.ts';
-import { closeOpenSpans } from '../../activities/model-attempt.ts';
+import { closeOpenSpans, closeSuperseded } from '../../activities/model-attempt.ts';
 import { spanEnd } from '../../activities/model/reply-events.ts';
 import type { Database } from '../../store/database.ts';
 import { appendEvents, type NewEvent, stepEvent } from '../../store/events.ts';
@@ -169,6 +169,7 @@ export class ModelRequests {
     });
     if (answer.outcome === 'ended') return { kind: 'ended' };
     if (answer.outcome === 'overtaken') return { kind: 'interrupted' };
+    if (answer.outcome === 'repeated') await this.#closeSuperseded(attempt);
     return { kind: 'compacted', tokens: [2, 1] };
   }
 
@@ -184,12 +185,8 @@ export class ModelRequests {
     });
   }
 
-  async #closeSuperseded(attempt: Attempt): Promise<void> {
-    await appendEvents(this.#sql, {
-      sessionId: this.#ref.sessionId,
-      stepKey: `${attempt.key}.end`,
-      events: [spanEnd({ ...this.#ref, startId: attempt.spanStartId }, true)],
-    });
+  #closeSuperseded(attempt: Attempt): Promise<void> {
+    return closeSuperseded(depsOf(this.#sql), { ...attempt, input: this.#ref, modelId: 'a model' });
   }
 }
 
