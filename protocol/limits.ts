@@ -228,6 +228,8 @@ export const TOOL_PREVIEW_CHARS = 5000;
 export const TOOL_OUTPUT_MEMORY_BYTES = 512 * 1024;
 /** Output at which a command is stopped, in bytes; a flood must not fill the disk. */
 export const TOOL_OUTPUT_BYTES_MAX = 64 * 1024 * 1024;
+/** Looks for children that a command makes while it is stopped; the second finds hardly any. */
+export const KILL_LOOKS_MAX = 20;
 /** Kept output files of one sandbox, in bytes; the oldest go first. */
 export const TOOL_OUTPUT_FILES_BYTES_MAX = 1024 * 1024 * 1024;
 /** Largest image or PDF the read tool returns as a block, in bytes; base64 of it fits a frame. */

@@ -1,6 +1,7 @@
 // Processes inside the container: ends a command with everything it started, and clears the
 // container when a fork bomb has used up its processes. Linux only; reads /proc and /sys/fs/cgroup.
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { KILL_LOOKS_MAX } from '../../protocol/limits.ts';
 
 /** Makes the kernel prefer this process and its children when memory runs out, over the runner. */
 export function volunteerForOom(pid: number): void {
@@ -26,24 +27,34 @@ const TICKS_PER_SECOND = 100;
 /**
  * Kills the process group of `leader` and every descendant of it that began at `sinceTicks` or
  * later, also those that made a session of their own. Daemons that an earlier command left behind
- * in sessions of their own stay.
+ * in sessions of their own stay. All are stopped before the first is killed: what is killed while
+ * others run leaves children that nobody finds, and what is stopped makes no more of them.
  */
 export function killTree(leader: number, sinceTicks: number): void {
-  const strays = descendants(leader, sinceTicks);
-  signal(-leader);
-  for (const pid of strays) signal(pid);
+  const strays = new Set<number>();
+  signal(-leader, 'SIGSTOP');
+  for (let look = 0; look < KILL_LOOKS_MAX; look += 1) {
+    const found = descendants(leader, sinceTicks).filter((pid) => !strays.has(pid));
+    if (found.length === 0) break;
+    for (const pid of found) {
+      signal(pid, 'SIGSTOP');
+      strays.add(pid);
+    }
+  }
+  signal(-leader, 'SIGKILL');
+  for (const pid of strays) signal(pid, 'SIGKILL');
 }
 
 /**
  * Kills every process of the container but the runner and init: the answer to a full process table.
  */
 export function killAllOthers(): void {
-  signal(-1);
+  signal(-1, 'SIGKILL');
 }
 
-function signal(pid: number): void {
+function signal(pid: number, name: 'SIGSTOP' | 'SIGKILL'): void {
   try {
-    process.kill(pid, 'SIGKILL');
+    process.kill(pid, name);
   } catch {
     // Gone already.
   }
