@@ -1,8 +1,9 @@
 // Ending a command with everything it started, at whatever moment of its making. Real processes of
 // this machine, no container: what is looked for has a name that nothing else has.
 
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readdirSync, readFileSync } from 'node:fs';
 import { afterEach, test } from 'vitest';
 import { killTree, nowTicks } from '../../../sandbox/runner/processes.ts';
 import { pace, until } from '../../helpers/until.ts';
@@ -17,13 +18,18 @@ afterEach(() => {
   shell?.kill('SIGKILL');
 });
 
-/** Processes of this test: those on their way to sleep as well. */
+/** Processes of this test: those on their way to sleep as well. A dead one has no arguments. */
 function sleepers(): number[] {
-  const lines = execFileSync('ps', ['-eo', 'pid=,stat=,args='], { encoding: 'utf8' }).split('\n');
-  return lines
-    .map((line) => line.trim().split(/\s+/))
-    .filter(([, stat, ...args]) => !stat?.startsWith('Z') && args.includes(SECONDS))
-    .map(([pid]) => Number(pid));
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  return pids.filter((pid) => argumentsOf(pid).includes(SECONDS)).map(Number);
+}
+
+function argumentsOf(pid: string): string[] {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+  } catch {
+    return [];
+  }
 }
 
 async function begin(command: string): Promise<ChildProcess> {
